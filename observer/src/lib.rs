@@ -1,1 +1,17 @@
-//! observer
+//! Watches TCP connection attempts with eBPF and says why they fail: the policy, the rule and the nearest miss, or
+//! that it was none of them.
+//!
+//! ```text
+//! packet → kernel programs → ring → attempt → endpoint at that time → verdict at that time → diagnosis → report
+//!          probe/                   └─────────── pure: no I/O, time is an argument ───────────────────────────┘
+//! ```
+#![deny(unsafe_code)]
+
+pub mod attempt;
+pub mod cluster;
+pub mod diagnosis;
+pub mod endpoint;
+pub mod objects;
+pub mod policy;
+pub mod report;
+pub mod time;

@@ -1,0 +1,193 @@
+//! The Kubernetes objects that the observer uses, as its own slim types: only the fields that are read somewhere, with
+//! shared strings. `cluster/` converts API objects into these, once, at the border; everything pure works on these.
+//!
+//! It does not own who an address is (`endpoint/`) nor what a policy allows (`policy/`).
+
+mod labels;
+mod network_policy;
+mod pod;
+mod selector;
+mod service;
+mod versioned;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnetwork::IpNetwork;
+
+pub use labels::Labels;
+pub use network_policy::{NetworkPolicy, Peer, PortMatch, PortRule, Rule, Source};
+pub use pod::{ContainerPort, Phase, Pod, Workload};
+pub use selector::{Operator, Requirement, Selector};
+pub use service::{EndpointSlice, Service, ServicePort, SliceEndpoint, SlicePort, TargetPort};
+pub use versioned::Versioned;
+
+/// A shared string: names, labels and the like repeat over thousands of objects.
+pub type Str = Arc<str>;
+
+/// The transport protocol of a port, a rule or an attempt.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub enum Protocol {
+    /// TCP, the API's default.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::Sctp => "SCTP",
+        })
+    }
+}
+
+/// Namespace and name of an object. Shown as `namespace/name`; objects without a namespace show the name alone.
+#[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct Name {
+    /// The namespace; empty for kinds that have none.
+    pub namespace: Str,
+    /// The object's name.
+    pub name: Str,
+}
+
+impl Name {
+    /// A name in a namespace (empty for kinds that have none).
+    pub fn new(namespace: impl Into<Str>, name: impl Into<Str>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            f.write_str(&self.name)
+        } else {
+            write!(f, "{}/{}", self.namespace, self.name)
+        }
+    }
+}
+
+/// A namespace. Its labels always hold `kubernetes.io/metadata.name`, which the API server adds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Namespace {
+    /// The namespace's name.
+    pub name: Str,
+    /// Labels, with the built-in one.
+    pub labels: Labels,
+}
+
+/// A node.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Node {
+    /// The node's name.
+    pub name: Str,
+    /// Labels.
+    pub labels: Labels,
+    /// `InternalIP` and `ExternalIP` addresses.
+    pub addresses: Vec<IpAddr>,
+    /// `spec.podCIDRs`: the first address of each is usually the node's bridge.
+    pub pod_cidrs: Vec<IpNetwork>,
+}
+
+/// Any object that is followed.
+#[derive(Clone, Debug)]
+pub enum Object {
+    /// A pod.
+    Pod(Arc<Pod>),
+    /// A namespace.
+    Namespace(Arc<Namespace>),
+    /// A service.
+    Service(Arc<Service>),
+    /// A part of a service's backends.
+    EndpointSlice(Arc<EndpointSlice>),
+    /// A node.
+    Node(Arc<Node>),
+    /// A `networking.k8s.io/v1` policy.
+    NetworkPolicy(Arc<NetworkPolicy>),
+}
+
+/// The kinds of [`Object`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub enum Kind {
+    /// [`Object::Pod`].
+    Pod,
+    /// [`Object::Namespace`].
+    Namespace,
+    /// [`Object::Service`].
+    Service,
+    /// [`Object::EndpointSlice`].
+    EndpointSlice,
+    /// [`Object::Node`].
+    Node,
+    /// [`Object::NetworkPolicy`].
+    NetworkPolicy,
+}
+
+/// Which namespaces a doubt concerns.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Scope {
+    /// Any namespace.
+    Everything,
+    /// These namespaces only.
+    Namespaces(Vec<Str>),
+}
+
+/// One change of what is known of the cluster. Its time is an argument beside it: [`crate::time::Time::BEGINNING`] for what the
+/// first load brought.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// The object is now like this.
+    Set(Object),
+    /// The object is gone.
+    Remove(Kind, Name),
+    /// What `source` (a file) says can no longer be read; its last good objects stay. Verdicts in this scope are in doubt.
+    Doubt {
+        /// The file.
+        source: Str,
+        /// What it may concern.
+        scope: Scope,
+    },
+    /// `source` can be read again, or is gone: the doubt is over.
+    Clear {
+        /// The file.
+        source: Str,
+    },
+}
+
+impl Object {
+    /// The object's kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Pod(_) => Kind::Pod,
+            Self::Namespace(_) => Kind::Namespace,
+            Self::Service(_) => Kind::Service,
+            Self::EndpointSlice(_) => Kind::EndpointSlice,
+            Self::Node(_) => Kind::Node,
+            Self::NetworkPolicy(_) => Kind::NetworkPolicy,
+        }
+    }
+
+    /// The object's namespace and name.
+    #[must_use]
+    pub fn name(&self) -> Name {
+        match self {
+            Self::Pod(pod) => pod.name.clone(),
+            Self::Namespace(namespace) => Name::new("", namespace.name.clone()),
+            Self::Service(service) => service.name.clone(),
+            Self::EndpointSlice(slice) => slice.name.clone(),
+            Self::Node(node) => Name::new("", node.name.clone()),
+            Self::NetworkPolicy(policy) => policy.name.clone(),
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The question that is put to the policies, and the answer.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use ipnetwork::IpNetwork;
+
+use crate::objects::{Name, Pod, Protocol, Requirement, Str};
+use crate::time::Time;
+
+/// May `source` talk to `destination`? After translation: the destination is the pod, not the Service.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Who connects.
+    pub source: Party,
+    /// To whom.
+    pub destination: Party,
+    /// The destination's port after translation (the pod's own).
+    pub port: u16,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The address that was dialled, where it was a Service's: for caveats and for recognising a rule that names it.
+    pub dialled: Option<SocketAddr>,
+    /// When the SYN was sent.
+    pub at: Time,
+}
+
+/// One side of a question.
+#[derive(Clone, Debug)]
+pub struct Party {
+    /// The address after translation.
+    pub address: IpAddr,
+    /// Who it was.
+    pub who: Who,
+}
+
+/// Who a party was.
+#[derive(Clone, Debug)]
+pub enum Who {
+    /// A pod with an address of its own.
+    Pod(Arc<Pod>),
+    /// A node; `own` where both sides' node is meant: it is the node that the other side's pod runs on. hostNetwork pods are
+    /// the node; they are the candidates.
+    Node {
+        /// The node's name, if known.
+        node: Option<Str>,
+        /// hostNetwork pods that it may have been.
+        candidates: Vec<Arc<Pod>>,
+    },
+    /// Nobody in the cluster.
+    External,
+    /// Cannot be told (several claim the address, its owner has gone): undecidable where it matters.
+    Unknown,
+    /// The source's address was rewritten on the way and `address` is the node's: judged as `pod` and as the node.
+    Rewritten {
+        /// Who it was before.
+        pod: Arc<Pod>,
+    },
+}
+
+/// A direction of traffic as seen from the pod that a policy selects.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub enum Direction {
+    /// Into the pod.
+    Ingress,
+    /// Out of the pod.
+    Egress,
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ingress => "ingress",
+            Self::Egress => "egress",
+        })
+    }
+}
+
+/// What the policies say of one direction, or of both together.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub enum Decision {
+    /// No pod on that side.
+    NotApplicable,
+    /// No policy isolates the pod in this direction.
+    NotIsolated,
+    /// A rule allows it, or both directions do.
+    Allowed,
+    /// Isolated and nothing matches.
+    Denied,
+    /// Open, for a reason of the closed list.
+    Undecidable,
+}
+
+/// The whole answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// Denied if either direction is, else undecidable if either is, else allowed. Never `NotIsolated`, `NotApplicable`.
+    pub decision: Decision,
+    /// Egress of the source.
+    pub egress: DirectionVerdict,
+    /// Ingress of the destination.
+    pub ingress: DirectionVerdict,
+    /// What reading the specification differently, or another implementation, would change.
+    pub caveats: Vec<Caveat>,
+    /// Policy changes shortly before the attempt that concern it, newest first.
+    pub changes: Vec<PolicyChange>,
+}
+
+/// The answer for one direction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DirectionVerdict {
+    /// The answer.
+    pub decision: Decision,
+    /// Why it is open, for [`Decision::Undecidable`].
+    pub undecidable: Option<Undecidable>,
+    /// The policies that isolate the pod in this direction, by name.
+    pub policies: Vec<Name>,
+    /// The first rule that allows, in order of policy name and rule, for [`Decision::Allowed`] by a rule.
+    pub rule: Option<RuleId>,
+    /// For [`Decision::Denied`]: the rules of the isolating policies, nearest first. Empty where they have no rules.
+    pub nearest: Vec<NearMiss>,
+}
+
+/// Names a rule.
+#[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct RuleId {
+    /// The policy.
+    pub policy: Name,
+    /// Which of its lists.
+    pub direction: Direction,
+    /// Position in that list, from 1, as people count.
+    pub number: u32,
+}
+
+/// Why an answer is open. The closed list; each is documented where `observer explain` reads it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Undecidable {
+    /// The objects were not loaded yet.
+    NotSynced,
+    /// A hostNetwork pod may be meant, and it would matter.
+    HostNetwork,
+    /// The source was rewritten on the way, and pod and node would be answered differently.
+    SourceRewritten,
+    /// A named port on a destination that is not known to be a pod.
+    NamedPort,
+    /// Nobody can be named for an address, and it would matter.
+    PeerUnknown,
+    /// Which backend was chosen is not known, and they differ.
+    BackendUnknown,
+    /// The Service has no backend to judge.
+    NoTarget,
+    /// Policies, pods or namespaces changed just then, and before and after differ.
+    Changing,
+    /// A file that may concern it can no longer be read.
+    ObjectsInDoubt {
+        /// The file.
+        source: Str,
+    },
+    /// A policy of the CNI's own kind also selects the pod.
+    ForeignPolicy {
+        /// Its kind and name.
+        policy: Str,
+    },
+    /// Nothing is known of the cluster.
+    NoObjects,
+}
+
+impl Undecidable {
+    /// The stable kebab-case code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotSynced => "not-synced",
+            Self::HostNetwork => "host-network",
+            Self::SourceRewritten => "source-rewritten",
+            Self::NamedPort => "named-port",
+            Self::PeerUnknown => "peer-unknown",
+            Self::BackendUnknown => "backend-unknown",
+            Self::NoTarget => "no-target",
+            Self::Changing => "policies-changing",
+            Self::ObjectsInDoubt { .. } => "objects-in-doubt",
+            Self::ForeignPolicy { .. } => "foreign-policy",
+            Self::NoObjects => "no-objects",
+        }
+    }
+}
+
+/// A rule that did not match, and what it lacks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NearMiss {
+    /// The rule.
+    pub rule: RuleId,
+    /// What is unmet, in the peer that came nearest and the port that came nearest. Never empty.
+    pub unmet: Vec<Unmet>,
+    /// The smallest change to this rule that would allow the attempt, as an imperative sentence without a full stop.
+    pub change: String,
+}
+
+/// One unmet requirement of a rule.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unmet {
+    /// The peer's namespace does not match.
+    PeerNamespace(LabelMiss),
+    /// The rule's peers are pods of the policy's own namespace, and the peer is in another.
+    OtherNamespace {
+        /// The policy's.
+        wanted: Str,
+        /// The peer's.
+        actual: Str,
+    },
+    /// The peer pod's labels do not match.
+    PeerLabels(LabelMiss),
+    /// The address is in no block, or in an exception.
+    Block {
+        /// The nearest block.
+        cidr: IpNetwork,
+        /// The exception that holds the address, if it is in the block.
+        except: Option<IpNetwork>,
+        /// The block holds the Service's address that was dialled, but policies see the backend's.
+        holds_dialled: bool,
+    },
+    /// The rule's peers are pods, and the peer is none (external, or a node).
+    NotAPod,
+    /// The port does not match.
+    Port {
+        /// What the rule allows, as text: `80`, `8000-8080`, `http`.
+        allowed: Vec<Str>,
+        /// The port after translation.
+        target: u16,
+        /// The rule names the Service's port that was dialled instead of the target port.
+        names_service_port: Option<u16>,
+    },
+    /// The protocol does not match.
+    Protocol {
+        /// What the rule allows.
+        allowed: Protocol,
+        /// The attempt's.
+        actual: Protocol,
+    },
+}
+
+/// A label requirement that is not met, with the closest thing that the object has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelMiss {
+    /// The first unmet requirement.
+    pub wanted: Requirement,
+    /// How many requirements of the selector are unmet.
+    pub unmet: usize,
+    /// The object's value for that key.
+    pub actual: Option<Str>,
+    /// A label of the object that looks meant.
+    pub close: Option<CloseLabel>,
+}
+
+/// A label of the object that is close to what was wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CloseLabel {
+    /// Its key.
+    pub key: Str,
+    /// Its value.
+    pub value: Str,
+    /// In which way it is close.
+    pub how: Closeness,
+}
+
+/// In which way a label is close, nearest first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub enum Closeness {
+    /// The same key with another value that differs in case only.
+    OtherCase,
+    /// The same key with a value at a small edit distance.
+    Typo,
+    /// The same value under another key.
+    OtherKey,
+    /// The same key with another value.
+    OtherValue,
+}
+
+/// What reading the specification differently, or another implementation, would change.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub enum Caveat {
+    /// An `ipBlock` matched a pod's address: Kubernetes' tests demand it, Cilium does not by default.
+    BlockOnPod,
+    /// An `ipBlock` would answer differently for the Service's address and the backend's.
+    BlockOnService,
+    /// A pod reached itself through a Service: implementations differ.
+    Hairpin,
+}
+
+/// A policy changed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PolicyChange {
+    /// The policy.
+    pub policy: Name,
+    /// What was done.
+    pub what: PolicyChangeKind,
+    /// When.
+    pub at: Time,
+}
+
+/// What happened to a policy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PolicyChangeKind {
+    /// Created.
+    Created,
+    /// Changed.
+    Changed,
+    /// Deleted.
+    Deleted,
+}
