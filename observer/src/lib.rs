@@ -13,5 +13,6 @@ pub mod diagnosis;
 pub mod endpoint;
 pub mod objects;
 pub mod policy;
+pub mod probe;
 pub mod report;
 pub mod time;

@@ -1,0 +1,2 @@
+//! The kernel side, seen from user space: what is loaded, and where it is attached.
+pub mod object;
