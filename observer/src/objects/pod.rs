@@ -22,6 +22,9 @@ pub struct Pod {
     pub host_network: bool,
     /// `status.phase`.
     pub phase: Phase,
+    /// The condition `Ready`; where a manifest has no conditions, whether it runs. Only of meaning for a Service without
+    /// slices, whose backends are then found as the endpoint controller would.
+    pub ready: bool,
     /// `metadata.creationTimestamp`.
     pub created: Option<Time>,
     /// `metadata.deletionTimestamp`: terminating, and still the owner of its addresses.
