@@ -8,6 +8,7 @@
 //! It owns joining the points of one attempt, deadlines, outcome, origin and reach. It does not own whose an address is, nor
 //! policies, nor why: those come after. It reads no clock: time comes with the observations.
 
+mod codes;
 mod types;
 
 pub use types::*;

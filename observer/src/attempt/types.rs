@@ -310,6 +310,8 @@ pub struct PointFacts {
     pub icmp: Option<Icmp>,
     /// The interface is bound to the owner of `server`'s address (only of meaning for a SYN to the pod).
     pub bound: bool,
+    /// Foreign programs run on the to-pod side here: what passed to the pod can still have been dropped behind us.
+    pub foreign: bool,
 }
 
 /// What is known of the interface where the SYN should have been delivered.

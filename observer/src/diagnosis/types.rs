@@ -67,6 +67,22 @@ pub enum Confidence {
     Confirmed,
 }
 
+impl Confidence {
+    /// Every degree, the surest first.
+    pub const ALL: [Self; 4] = [Self::Confirmed, Self::Probable, Self::Possible, Self::Undecidable];
+
+    /// The stable kebab-case code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Undecidable => "undecidable",
+            Self::Possible => "possible",
+            Self::Probable => "probable",
+            Self::Confirmed => "confirmed",
+        }
+    }
+}
+
 /// Why an attempt ended as it did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
 pub enum Cause {

@@ -71,12 +71,7 @@ impl<K: Eq + Hash, V> Versioned<K, V> {
     /// Every key that has a value at `at`, with it, in no order.
     pub fn iter_at(&self, at: Time) -> impl Iterator<Item = (&K, &V)> {
         self.versions.iter().filter_map(move |(key, versions)| {
-            let value = versions
-                .iter()
-                .rev()
-                .find(|(from, _)| *from <= at)?
-                .1
-                .as_ref()?;
+            let value = versions.iter().rev().find(|(from, _)| *from <= at)?.1.as_ref()?;
             Some((key, value))
         })
     }
@@ -93,10 +88,7 @@ impl<K: Eq + Hash, V> Versioned<K, V> {
     /// Forgets what nobody can ask for any more: versions that were replaced, or removed, before `before`.
     pub fn prune(&mut self, before: Time) {
         self.versions.retain(|_, versions| {
-            let current = versions
-                .iter()
-                .rposition(|(from, _)| *from <= before)
-                .unwrap_or(0);
+            let current = versions.iter().rposition(|(from, _)| *from <= before).unwrap_or(0);
             versions.drain(..current);
             !matches!(versions.as_slice(), [(from, None)] if *from <= before)
         });

@@ -92,6 +92,20 @@ pub enum Decision {
     Undecidable,
 }
 
+impl Decision {
+    /// The stable kebab-case code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotApplicable => "not-applicable",
+            Self::NotIsolated => "not-isolated",
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::Undecidable => "undecidable",
+        }
+    }
+}
+
 /// The whole answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -167,6 +181,21 @@ pub enum Undecidable {
 }
 
 impl Undecidable {
+    /// Every code, in the order of the documentation.
+    pub const CODES: [&'static str; 11] = [
+        "not-synced",
+        "no-objects",
+        "host-network",
+        "source-rewritten",
+        "named-port",
+        "peer-unknown",
+        "backend-unknown",
+        "no-target",
+        "policies-changing",
+        "objects-in-doubt",
+        "foreign-policy",
+    ];
+
     /// The stable kebab-case code.
     #[must_use]
     pub fn code(&self) -> &'static str {
