@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use anyhow::{Context as _, Result, bail};
+use bpf_toolchain::cargo::Verb;
 use bpf_toolchain::{Missing, Toolchain, Version, cargo, detect};
 
 /// What the object is made of, relative to the workspace.
@@ -56,7 +57,7 @@ fn workspace() -> Result<PathBuf> {
 fn compile(toolchain: &Toolchain, root: &Path, out: &Path) -> Result<()> {
     println!("cargo::rerun-if-changed={}", toolchain.linker.path.display());
     let target = cargo::target_folder(out);
-    let mut command = cargo::command(toolchain, "build", root, &target);
+    let mut command = cargo::command(toolchain, Verb::Build, root, &target);
     let output = command
         .output()
         .with_context(|| format!("cannot run {}", toolchain.compiler.cargo().display()))?;

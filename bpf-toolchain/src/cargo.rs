@@ -22,6 +22,15 @@ pub const TARGET: &str = if cfg!(target_endian = "big") {
     "bpfel-unknown-none"
 };
 
+/// What cargo does with the kernel programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Compile and link them.
+    Build,
+    /// Lint them. `cargo clippy` would run whichever `cargo-clippy` cargo finds first, so the compiler's own is run.
+    Clippy,
+}
+
 /// Variables of an outer cargo or rustup that say *how* to compile, or who does: all would mislead the inner call.
 /// What says where the registry and the caches are is kept.
 fn misleads(name: &str) -> bool {
@@ -46,11 +55,15 @@ fn misleads(name: &str) -> bool {
     ours && !KEPT.contains(&name) && !KEPT_FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
-/// `cargo VERB` for the kernel programs with this toolchain, in the workspace at `root` and with a target folder that the
+/// Cargo's verb for the kernel programs with this toolchain, in the workspace at `root` and with a target folder that the
 /// outer cargo does not hold locked.
 #[must_use]
-pub fn command(toolchain: &Toolchain, verb: &str, root: &Path, target: &Path) -> Command {
-    let mut command = Command::new(toolchain.compiler.cargo());
+pub fn command(toolchain: &Toolchain, verb: Verb, root: &Path, target: &Path) -> Command {
+    let compiler = &toolchain.compiler;
+    let (mut command, verb) = match verb {
+        Verb::Build => (Command::new(compiler.cargo()), "build"),
+        Verb::Clippy => (Command::new(compiler.clippy()), "clippy"),
+    };
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(misleads) {
             command.env_remove(name);
@@ -78,7 +91,8 @@ pub fn command(toolchain: &Toolchain, verb: &str, root: &Path, target: &Path) ->
         .args(["-Z", "build-std=core"])
         .arg("--target-dir")
         .arg(target)
-        .env("RUSTC", toolchain.compiler.rustc())
+        .env("CARGO", compiler.cargo())
+        .env("RUSTC", compiler.rustc())
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     command
@@ -91,7 +105,7 @@ pub fn object(target: &Path) -> PathBuf {
 }
 
 /// The target folder for the kernel programs that goes with an outer cargo's output folder (`OUT_DIR`), so that all of
-/// its profiles share one: the outer target folder is the one that cargo tagged as a cache.
+/// its profiles share one: the outer target folder is the outermost that cargo tagged as a cache.
 #[must_use]
 pub fn target_folder(out: &Path) -> PathBuf {
     out.ancestors()

@@ -60,6 +60,22 @@ impl Compiler {
     pub fn cargo(&self) -> PathBuf {
         self.sysroot.join("bin/cargo")
     }
+
+    /// What rustup calls it.
+    #[must_use]
+    pub fn toolchain_name(&self) -> String {
+        self.sysroot
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    }
+
+    /// The linter that came with it, if it is installed. Another version's cannot read this version's library.
+    #[must_use]
+    pub fn clippy(&self) -> PathBuf {
+        self.sysroot.join("bin/cargo-clippy")
+    }
 }
 
 /// Version and LLVM major version from the answer to `rustc --version --verbose`.

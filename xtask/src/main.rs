@@ -1,2 +1,54 @@
-//! The project's chores.
-fn main() {}
+//! The project's chores: `cargo xtask VERB`, with a file per verb.
+//!
+//! They only find out what to run and run it; whoever prefers plain `cargo build`, `cargo test` and `cargo clippy` can use
+//! those. The one thing they add is that a missing BPF toolchain is installed ([`setup`]) and never passed over.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod build;
+mod demo;
+mod lint;
+mod setup;
+mod shell;
+mod test;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+
+/// The project's chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Install what is missing: a compiler that can build the kernel programs, bpf-linker, system packages.
+    Setup,
+    /// Build the observer.
+    Build(build::Arguments),
+    /// Build it and play a story of connection attempts, each with what the observer says of it.
+    Demo(demo::Arguments),
+    /// Run every test: units, kernel tests, documentation.
+    Test(test::Arguments),
+    /// Check formatting, lints for the host and for the kernel target, documentation, structure and dependencies.
+    Lint,
+    /// Measure the costs that the README claims.
+    Bench(bench::Arguments),
+    /// Check the rules of the structure.
+    Tidy,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().verb {
+        Verb::Setup => setup::run(),
+        Verb::Build(arguments) => build::run(&arguments),
+        Verb::Demo(arguments) => demo::run(&arguments),
+        Verb::Test(arguments) => test::run(&arguments),
+        Verb::Lint => lint::run(),
+        Verb::Bench(arguments) => bench::run(&arguments),
+        Verb::Tidy => tidy::run(),
+    }
+}

@@ -1,0 +1,87 @@
+//! `cargo xtask test`: every test, with `cargo nextest` where it is installed and `cargo test` elsewhere.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::{build, setup, shell};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only tests whose name contains this; documentation is then left out.
+    filter: Option<String>,
+}
+
+/// The package whose integration tests need root and the kernel.
+const KERNEL: &str = "observer-tests";
+
+/// The verb.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    setup::ensure()?;
+    let observer = build::observer(false)?;
+    let test = |mut command: Command| {
+        command.env("OBSERVER_BIN", &observer);
+        if shell::in_ci() {
+            command.env("OBSERVER_KERNEL_TESTS", "required");
+        }
+        shell::run(&mut command)
+    };
+    // In CI the kernel tests are demanded, and so fail without root instead of being left out.
+    let kernel = shell::is_root() || shell::in_ci();
+    if !kernel {
+        println!(
+            "Not root: the kernel tests (tests/tests/*.rs) are left out. Run `sudo -E cargo xtask test` for them."
+        );
+    }
+    for command in runs(shell::on_path("cargo-nextest"), kernel, arguments.filter.as_deref()) {
+        test(shell::cargo(command))?;
+    }
+    Ok(())
+}
+
+/// The arguments of each cargo call.
+fn runs(nextest: bool, kernel: bool, filter: Option<&str>) -> Vec<Vec<String>> {
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let mut runs = match (nextest, kernel) {
+        (true, true) => vec![words("nextest run --no-tests=warn")],
+        (true, false) => {
+            let others = format!("not (package({KERNEL}) and kind(test))");
+            vec![[words("nextest run --no-tests=warn -E"), vec![others]].concat()]
+        }
+        (false, true) => vec![words("test --lib --bins --tests")],
+        (false, false) => vec![
+            words("test --lib --bins"),
+            words(&format!(
+                "test --tests --exclude {KERNEL} --workspace --exclude observer-ebpf"
+            )),
+        ],
+    };
+    match filter {
+        Some(filter) => runs.iter_mut().for_each(|run| run.push(filter.to_owned())),
+        None => runs.push(words("test --doc")),
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_tests_run_as_root_and_documentation_unless_filtered() {
+        let lines = |nextest, kernel, filter| {
+            runs(nextest, kernel, filter)
+                .iter()
+                .map(|words| words.join(" "))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(lines(true, true, None), ["nextest run --no-tests=warn", "test --doc"]);
+        assert_eq!(lines(false, true, Some("x")), ["test --lib --bins --tests x"]);
+        assert!(lines(true, false, None)[0].ends_with("-E not (package(observer-tests) and kind(test))"));
+        assert!(
+            lines(false, false, None)
+                .iter()
+                .all(|line| line.contains("--exclude observer-tests") || !line.contains("--tests"))
+        );
+    }
+}
