@@ -59,9 +59,22 @@ fn dependencies() -> Result<()> {
     if !shell::on_path("cargo-deny") {
         shell::run(&mut shell::cargo(["install", "cargo-deny", "--locked"]))?;
     }
-    shell::run(&mut shell::cargo(["deny", "check", "licenses", "bans", "sources"]))?;
+    shell::run(&mut shell::cargo([
+        "deny",
+        "--all-features",
+        "check",
+        "licenses",
+        "bans",
+        "sources",
+    ]))?;
     if shell::run(&mut shell::cargo(["deny", "fetch", "db"])).is_ok() {
-        return shell::run(&mut shell::cargo(["deny", "check", "--disable-fetch", "advisories"]));
+        return shell::run(&mut shell::cargo([
+            "deny",
+            "--all-features",
+            "check",
+            "--disable-fetch",
+            "advisories",
+        ]));
     }
     println!("lint: the advisory database cannot be had here: advisories were not checked");
     Ok(())

@@ -7,11 +7,14 @@
 mod bench;
 mod build;
 mod demo;
+mod fuzz;
 mod lint;
 mod setup;
 mod shell;
 mod test;
 mod tidy;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -31,7 +34,7 @@ enum Verb {
     Build(build::Arguments),
     /// Build it and play a story of connection attempts, each with what the observer says of it.
     Demo(demo::Arguments),
-    /// Run every test: units, kernel tests, documentation.
+    /// Run every test: units, kernel tests, documentation, and the fuzz targets for a moment.
     Test(test::Arguments),
     /// Check formatting, lints for the host and for the kernel target, documentation, structure and dependencies.
     Lint,
@@ -39,10 +42,12 @@ enum Verb {
     Bench(bench::Arguments),
     /// Check the rules of the structure.
     Tidy,
+    /// Fuzz one target, or each.
+    Fuzz(fuzz::Arguments),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().verb {
+fn main() -> ExitCode {
+    let result = match Arguments::parse().verb {
         Verb::Setup => setup::run(),
         Verb::Build(arguments) => build::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
@@ -50,5 +55,14 @@ fn main() -> anyhow::Result<()> {
         Verb::Lint => lint::run(),
         Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Tidy => tidy::run(),
+        Verb::Fuzz(arguments) => fuzz::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without the trace that a returned error would bring along: what failed has already spoken.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

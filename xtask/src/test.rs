@@ -4,16 +4,19 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{build, setup, shell};
+use crate::{build, fuzz, setup, shell};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only tests whose name contains this; documentation is then left out.
+    /// Only tests whose name contains this; documentation and fuzz targets are then left out.
     filter: Option<String>,
 }
 
 /// The package whose integration tests need root and the kernel.
 const KERNEL: &str = "observer-tests";
+
+/// How long each fuzz target runs here.
+const FUZZ_SECONDS: u32 = 20;
 
 /// The verb.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -35,6 +38,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     for command in runs(shell::on_path("cargo-nextest"), kernel, arguments.filter.as_deref()) {
         test(shell::cargo(command))?;
+    }
+    if arguments.filter.is_none() {
+        fuzz::briefly(FUZZ_SECONDS)?;
     }
     Ok(())
 }
