@@ -3,8 +3,10 @@
 //! ```text
 //! lab/       namespaces, veths, Services as DNAT, enforcement as nftables, sockets, the observer under test
 //! testrun    the kernel programs under BPF_PROG_TEST_RUN, with packets made by hand
+//! scenario/  objects + traffic + what must be said, as data, and the runner
 //! ```
 #![forbid(unsafe_code)]
 
 pub mod lab;
+pub mod scenario;
 pub mod testrun;

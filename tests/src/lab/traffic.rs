@@ -23,7 +23,7 @@ pub struct Listener {
     socket: Arc<TcpListener>,
     accepting: Option<JoinHandle<()>>,
     /// Connections that fill the queue of a listener that never accepts.
-    _queued: Vec<TcpStream>,
+    queued: Vec<TcpStream>,
 }
 
 impl Listener {
@@ -36,7 +36,7 @@ impl Listener {
         Ok(Self {
             socket,
             accepting: Some(accepting),
-            _queued: Vec::new(),
+            queued: Vec::new(),
         })
     }
 
@@ -46,7 +46,7 @@ impl Listener {
         Ok(Self {
             socket,
             accepting: None,
-            _queued: Vec::new(),
+            queued: Vec::new(),
         })
     }
 
@@ -54,25 +54,30 @@ impl Listener {
     ///
     /// The queue is filled over the pod's own loopback, which no observation point sees.
     pub fn full(namespace: &NetNs, port: u16) -> Result<Self> {
-        // A backlog of 0 holds one connection (net/sock.h, sk_acceptq_is_full).
-        let socket = Arc::new(open_listener(namespace, port, Backlog::new(0)?)?);
-        let first = dial(
-            namespace,
-            SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-            Duration::from_secs(5),
+        let mut listener = Self::full_after_one(namespace, port)?;
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let first = dial(namespace, loopback, Duration::from_secs(5));
+        listener.queued.push(
+            first
+                .result
+                .map_err(|errno| anyhow::anyhow!("filling the accept queue: {errno}"))?,
         );
-        let first = first
-            .result
-            .map_err(|errno| anyhow::anyhow!("filling the accept queue: {errno}"))?;
-        let mut waiting = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+        let mut waiting = [PollFd::new(listener.socket.as_fd(), PollFlags::POLLIN)];
         ensure!(
             poll(&mut waiting, PollTimeout::from(5000_u16))? == 1,
             "the accept queue did not fill"
         );
+        Ok(listener)
+    }
+
+    /// An application that hangs, whose accept queue has room for one connection.
+    pub fn full_after_one(namespace: &NetNs, port: u16) -> Result<Self> {
+        // A backlog of 0 holds one connection (include/net/sock.h, sk_acceptq_is_full).
+        let socket = Arc::new(open_listener(namespace, port, Backlog::new(0)?)?);
         Ok(Self {
             socket,
             accepting: None,
-            _queued: vec![first],
+            queued: Vec::new(),
         })
     }
 }
@@ -146,6 +151,8 @@ pub fn dial_from(namespace: &NetNs, port: u16, peer: SocketAddr, patience: Durat
             open(port, peer, flavour).unwrap_or_else(|errno| panic!("no socket from port {port}: {errno}"));
         let local = local_address(&socket);
         let result = match opening {
+            // Data in the SYN counts as sent before anybody has answered.
+            Ok(()) if flavour == TcpFlavour::FastOpen => wait(&socket, patience),
             Ok(()) => Ok(()),
             Err(Errno::EINPROGRESS) => wait(&socket, patience),
             Err(errno) => Err(errno),
@@ -174,6 +181,10 @@ fn open(port: u16, peer: SocketAddr, flavour: TcpFlavour) -> Result<(OwnedFd, Re
     )?;
     if port != 0 {
         setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+        if family == AddressFamily::Inet6 {
+            // Or it would take the port in IPv4 as well.
+            setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
+        }
         bind(socket.as_raw_fd(), &SockaddrStorage::from(any))?;
     }
     let peer = SockaddrStorage::from(peer);
