@@ -1,9 +1,30 @@
-//! What the policies say: the compiled policies, verdicts, explanations, nearest misses.
+//! What the policies say: `networking.k8s.io/v1` as specified, as of a time, with the rule or the nearest misses.
 //!
 //! ```text
-//! Change, time → Policies (by namespace and time) → judge(question) → Verdict
+//! Change, time → Policies ── decide(question) → Decided     no allocation: one answer per direction
+//!   (store)          │          (worlds, decide)
+//!                    └────── judge(question)  → Verdict     decide, then policies, rule, nearest misses, caveats
+//!                                (explain, nearest, advice)
 //! ```
+//!
+//! Where something is not known (who an address was, whether a CNI tells hostNetwork pods apart, which version of the
+//! policies was in force), every possible world is decided. One answer if they agree, else `undecidable` with the reason.
+//!
+//! It does not own who an address was (`endpoint/`), nor what an answer means for an attempt (`diagnosis/`).
 
+mod backends;
+mod decide;
+mod explain;
+mod matching;
+mod nearest;
+mod store;
 mod verdict;
+mod worlds;
 
+#[cfg(test)]
+mod tests;
+
+pub use backends::combine;
+pub use decide::{Decided, DirectionDecided};
+pub use store::{Config, Policies};
 pub use verdict::*;

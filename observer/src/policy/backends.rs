@@ -1,0 +1,55 @@
+//! One verdict from those of every backend that a Service may have chosen.
+
+use super::decide::both;
+use super::explain::sort_changes;
+use super::{Decision, DirectionVerdict, Policies, Question, Undecidable, Verdict};
+
+impl Policies {
+    /// The verdict where the backend is not known: one question per backend that may have been chosen. Their answer if all
+    /// agree, else `undecidable`.
+    #[must_use]
+    pub fn judge_backends(&self, questions: &[Question]) -> Verdict {
+        combine(questions.iter().map(|question| self.judge(question)))
+    }
+}
+
+/// One verdict from several possible ones; none: there is no backend to judge.
+#[must_use]
+pub fn combine(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
+    verdicts
+        .into_iter()
+        .reduce(|mut all, next| {
+            all.egress = either(all.egress, next.egress);
+            all.ingress = either(all.ingress, next.ingress);
+            all.decision = both(all.egress.decision, all.ingress.decision);
+            all.caveats.extend(next.caveats);
+            all.caveats.sort_unstable();
+            all.caveats.dedup();
+            all.changes.extend(next.changes);
+            sort_changes(&mut all.changes);
+            all
+        })
+        .unwrap_or_else(|| Verdict::undecidable(Undecidable::NoTarget))
+}
+
+/// The first where both agree on whether it is denied.
+fn either(mut first: DirectionVerdict, second: DirectionVerdict) -> DirectionVerdict {
+    let class = |decision| match decision {
+        Decision::Denied => 0,
+        Decision::Undecidable => 1,
+        Decision::NotApplicable | Decision::NotIsolated | Decision::Allowed => 2,
+    };
+    if class(first.decision) == class(second.decision) {
+        return first;
+    }
+    first.policies.extend(second.policies);
+    first.policies.sort_unstable();
+    first.policies.dedup();
+    DirectionVerdict {
+        decision: Decision::Undecidable,
+        undecidable: Some(Undecidable::BackendUnknown),
+        policies: first.policies,
+        rule: None,
+        nearest: Vec::new(),
+    }
+}

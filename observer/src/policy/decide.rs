@@ -1,0 +1,281 @@
+//! The answer alone: what every possible world says, and whether they agree. Does not allocate.
+
+use super::matching::{Scene, isolates};
+use super::store::Touched;
+use super::worlds::{Answers, Open, Role, Side, Truth, sides};
+use super::{Decision, Direction, Party, Policies, Question, Undecidable, Who};
+use crate::objects::{Pod, Scope, Str};
+use crate::time::Time;
+
+/// What the policies say, without why.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Decided {
+    /// Egress of the source.
+    pub egress: DirectionDecided,
+    /// Ingress of the destination.
+    pub ingress: DirectionDecided,
+}
+
+/// What the policies say of one direction.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DirectionDecided {
+    /// The answer.
+    pub decision: Decision,
+    /// Why it is open, for [`Decision::Undecidable`] only.
+    pub undecidable: Option<Undecidable>,
+}
+
+impl Decided {
+    /// Both directions together: denied if either is, else undecidable if either is, else allowed.
+    #[must_use]
+    pub fn decision(&self) -> Decision {
+        both(self.egress.decision, self.ingress.decision)
+    }
+}
+
+impl DirectionDecided {
+    fn open(reason: Undecidable) -> Self {
+        Self {
+            decision: Decision::Undecidable,
+            undecidable: Some(reason),
+        }
+    }
+}
+
+/// Denied if either is, else undecidable if either is, else allowed.
+pub(super) fn both(egress: Decision, ingress: Decision) -> Decision {
+    let either = |decision| egress == decision || ingress == decision;
+    if either(Decision::Denied) {
+        Decision::Denied
+    } else if either(Decision::Undecidable) {
+        Decision::Undecidable
+    } else {
+        Decision::Allowed
+    }
+}
+
+impl Policies {
+    /// The answer as of [`Question::at`], without explanation. Does not allocate.
+    #[must_use]
+    pub fn decide(&self, question: &Question) -> Decided {
+        self.decide_until(question, question.at)
+    }
+
+    /// As [`Self::decide`], for an attempt that went on until `until`: what changed in between is treated as a change within
+    /// the propagation window, since any of its SYNs may have been the one that was let through, or not.
+    #[must_use]
+    pub fn decide_until(&self, question: &Question, until: Time) -> Decided {
+        if !self.knows_anything() {
+            return Decided {
+                egress: DirectionDecided::open(Undecidable::NoObjects),
+                ingress: DirectionDecided::open(Undecidable::NoObjects),
+            };
+        }
+        let mut decided = Decided {
+            egress: self.direction(question, Direction::Egress, until),
+            ingress: self.direction(question, Direction::Ingress, until),
+        };
+        if let Some((source, everything)) = self.doubt(question, until) {
+            for direction in [&mut decided.egress, &mut decided.ingress] {
+                if everything || direction.decision != Decision::NotApplicable {
+                    *direction = DirectionDecided::open(Undecidable::ObjectsInDoubt { source: source.clone() });
+                }
+            }
+        }
+        decided
+    }
+
+    fn direction(&self, question: &Question, direction: Direction, until: Time) -> DirectionDecided {
+        let now = self.worlds(question, direction, question.at, false);
+        if let Some(reason) = now.undecidable {
+            return DirectionDecided::open(reason);
+        }
+        let after = question.at - self.config.window;
+        let mut changes = self
+            .changed(after, until)
+            .filter(|(_, what)| concerns(what, question))
+            .map(|(at, _)| *at)
+            .peekable();
+        if changes.peek().is_some() {
+            let denied = now.decision == Decision::Denied;
+            let turned = std::iter::once(after).chain(changes).any(|at| {
+                let then = self.worlds(question, direction, at, true);
+                then.undecidable.is_some() || (then.decision == Decision::Denied) != denied
+            });
+            if turned {
+                return DirectionDecided::open(Undecidable::Changing);
+            }
+        }
+        now
+    }
+
+    /// One direction with the policies, namespaces and (if `earlier_pods`) pods' labels of one time.
+    fn worlds(&self, question: &Question, direction: Direction, at: Time, earlier_pods: bool) -> DirectionDecided {
+        let (subject, peer) = parties(question, direction);
+        let mut first = None;
+        // Without and with the worlds where hostNetwork pods are told apart.
+        let (mut plain, mut all) = (Answers::default(), Answers::default());
+        for subject in sides(subject, direction) {
+            for peer in sides(peer, direction) {
+                let scene = Scene {
+                    policies: self,
+                    at,
+                    direction,
+                    subject: self.as_of(subject, at, earlier_pods),
+                    peer: self.as_of(peer, at, earlier_pods),
+                    port: question.port,
+                    protocol: question.protocol,
+                    blocks_match_pods: true,
+                };
+                let answers = scene.answers();
+                first.get_or_insert(answers);
+                all = all.or(answers);
+                if !scene.subject.role.is_host_pod() && !scene.peer.role.is_host_pod() {
+                    plain = plain.or(answers);
+                }
+            }
+        }
+        if plain.differ() {
+            DirectionDecided::open(plain.reason().unwrap_or(Undecidable::SourceRewritten))
+        } else if all.differ() {
+            DirectionDecided::open(Undecidable::HostNetwork)
+        } else {
+            DirectionDecided {
+                decision: first.unwrap_or_default().decision(),
+                undecidable: None,
+            }
+        }
+    }
+
+    fn as_of<'a>(&'a self, side: Side<'a>, at: Time, earlier_pods: bool) -> Side<'a> {
+        if !earlier_pods {
+            return side;
+        }
+        let role = match side.role {
+            Role::Pod(pod) => Role::Pod(self.pod_at(pod, at)),
+            Role::HostPod { pod, node } => Role::HostPod {
+                pod: self.pod_at(pod, at),
+                node,
+            },
+            other => other,
+        };
+        Side { role, ..side }
+    }
+
+    /// A file in doubt that may concern the question, and whether it may concern anything at all.
+    fn doubt(&self, question: &Question, until: Time) -> Option<(&Str, bool)> {
+        self.doubts(question.at, until).find_map(|(source, scope)| match scope {
+            Scope::Everything => Some((source, true)),
+            Scope::Namespaces(namespaces) => {
+                let concerned = [&question.source, &question.destination].into_iter().any(|party| {
+                    may_be_in(party, |namespace| {
+                        namespaces.iter().any(|doubted| **doubted == *namespace)
+                    })
+                });
+                concerned.then_some((source, false))
+            }
+        })
+    }
+}
+
+/// Whose policies are asked in a direction, and who is matched against their rules.
+pub(super) fn parties(question: &Question, direction: Direction) -> (&Party, &Party) {
+    match direction {
+        Direction::Egress => (&question.source, &question.destination),
+        Direction::Ingress => (&question.destination, &question.source),
+    }
+}
+
+/// Whether a change can turn the answer to a question.
+fn concerns(what: &Touched, question: &Question) -> bool {
+    let parties = [&question.source, &question.destination];
+    match what {
+        Touched::PoliciesOf(namespace) | Touched::Namespace(namespace) => parties
+            .into_iter()
+            .any(|party| may_be_in(party, |other| *other == **namespace)),
+        Touched::Pod(name) => parties
+            .into_iter()
+            .any(|party| pods(party).any(|pod| pod.name == *name)),
+    }
+}
+
+fn may_be_in(party: &Party, mut wanted: impl FnMut(&str) -> bool) -> bool {
+    matches!(party.who, Who::Unknown) || pods(party).any(|pod| wanted(&pod.name.namespace))
+}
+
+/// The pods that a party may have been.
+fn pods(party: &Party) -> impl Iterator<Item = &Pod> {
+    match &party.who {
+        Who::Pod(pod) | Who::Rewritten { pod } => std::slice::from_ref(pod),
+        Who::Node { candidates, .. } => candidates,
+        Who::External | Who::Unknown => &[],
+    }
+    .iter()
+    .map(|pod| &**pod)
+}
+
+impl Scene<'_> {
+    /// The possible answers in this world.
+    pub(super) fn answers(&self) -> Answers {
+        match self.subject.role {
+            Role::Node(_) | Role::External => Answers::one(Decision::NotApplicable),
+            Role::Unknown => self.answers_for_anybody(),
+            Role::Pod(pod) | Role::HostPod { pod, .. } => self.answers_for(pod),
+        }
+    }
+
+    fn answers_for(&self, pod: &Pod) -> Answers {
+        let mut isolated = false;
+        let mut allowed = Truth::No;
+        let mut open = 0;
+        for policy in self.isolating(pod) {
+            if !isolated {
+                isolated = true;
+                allowed = self.always_allowed(&mut open);
+            }
+            if allowed == Truth::Yes {
+                break;
+            }
+            allowed = allowed.max(self.allows(policy, &mut open));
+        }
+        match (isolated, allowed) {
+            (false, _) => Answers::one(Decision::NotIsolated),
+            (true, Truth::Yes) => Answers::one(Decision::Allowed),
+            (true, Truth::No) => Answers::one(Decision::Denied),
+            (true, Truth::Maybe) => Answers::several(Decision::Allowed, Decision::Denied, open),
+        }
+    }
+
+    /// A pod and itself, a pod and its own node: no policy of this kind stands between them.
+    pub(super) fn always_allowed(&self, open: &mut u8) -> Truth {
+        if self.subject.role.is_same_pod(self.peer.role) {
+            return Truth::Yes;
+        }
+        let own = self.subject.role.is_own_node(self.peer.role);
+        if own == Truth::Maybe {
+            *open |= Open::Node as u8;
+        }
+        own
+    }
+
+    /// The subject may be any pod: denied is possible where the policies of a namespace let some pod be isolated from this peer.
+    fn answers_for_anybody(&self) -> Answers {
+        let deniable = self.policies.policies.values().any(|versions| {
+            let mut some_denies = false;
+            let mut all_are_allowed = false;
+            for held in versions.iter().filter(|held| held.holds_at(self.at)) {
+                if isolates(&held.policy, self.direction) {
+                    let allows = self.allows(&held.policy, &mut 0) == Truth::Yes;
+                    some_denies |= !allows;
+                    all_are_allowed |= allows && held.policy.pod_selector.requirements.is_empty();
+                }
+            }
+            some_denies && !all_are_allowed
+        });
+        if deniable {
+            Answers::several(Decision::NotApplicable, Decision::Denied, Open::Peer as u8)
+        } else {
+            Answers::one(Decision::NotApplicable)
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! From an answer to a verdict: the policies, the rule, caveats and recent changes. Built only when asked for.
+
+use super::decide::{DirectionDecided, parties};
+use super::matching::{Scene, isolates, rules};
+use super::worlds::{Answers, Truth, sides};
+use super::{
+    Caveat, Decided, Decision, Direction, DirectionVerdict, Policies, PolicyChange, PolicyChangeKind, Question, RuleId,
+    Undecidable, Verdict,
+};
+use crate::objects::{Name, NetworkPolicy};
+use crate::time::Time;
+
+impl Policies {
+    /// The answer as of [`Question::at`], explained.
+    #[must_use]
+    pub fn judge(&self, question: &Question) -> Verdict {
+        self.judge_until(question, question.at)
+    }
+
+    /// As [`Self::judge`], for an attempt that went on until `until`; see [`Self::decide_until`].
+    #[must_use]
+    pub fn judge_until(&self, question: &Question, until: Time) -> Verdict {
+        self.explain(question, &self.decide_until(question, until))
+    }
+
+    /// The explanation of an answer that [`Self::decide`] gave to this question.
+    #[must_use]
+    pub fn explain(&self, question: &Question, decided: &Decided) -> Verdict {
+        let mut caveats = Vec::new();
+        let mut changes = Vec::new();
+        self.changes(question, Direction::Egress, &mut changes);
+        self.changes(question, Direction::Ingress, &mut changes);
+        sort_changes(&mut changes);
+        let mut explain = |direction, answer| self.explain_direction(question, direction, answer, &mut caveats);
+        let egress = explain(Direction::Egress, &decided.egress);
+        let ingress = explain(Direction::Ingress, &decided.ingress);
+        caveats.sort_unstable();
+        caveats.dedup();
+        Verdict {
+            decision: decided.decision(),
+            egress,
+            ingress,
+            caveats,
+            changes,
+        }
+    }
+
+    fn explain_direction(
+        &self,
+        question: &Question,
+        direction: Direction,
+        answer: &DirectionDecided,
+        caveats: &mut Vec<Caveat>,
+    ) -> DirectionVerdict {
+        let mut verdict = DirectionVerdict {
+            decision: answer.decision,
+            undecidable: answer.undecidable.clone(),
+            policies: Vec::new(),
+            rule: None,
+            nearest: Vec::new(),
+        };
+        let Some(scene) = self.telling_scene(question, direction) else {
+            return verdict;
+        };
+        if let Some(pod) = scene.subject.role.pod() {
+            verdict.policies = scene.isolating(pod).map(|policy| policy.name.clone()).collect();
+        }
+        match answer.decision {
+            Decision::Allowed => verdict.rule = scene.first_allowing(),
+            Decision::Denied => verdict.nearest = scene.nearest(question),
+            Decision::NotApplicable | Decision::NotIsolated | Decision::Undecidable => {}
+        }
+        if matches!(answer.decision, Decision::Allowed | Decision::Denied) {
+            scene.caveats(question, caveats);
+        }
+        verdict
+    }
+
+    /// The likeliest world, or the first in which a policy isolates the subject.
+    fn telling_scene<'a>(&'a self, question: &'a Question, direction: Direction) -> Option<Scene<'a>> {
+        let (subject, peer) = parties(question, direction);
+        let peer = sides(peer, direction).next()?;
+        let mut scenes = sides(subject, direction).map(|subject| Scene {
+            policies: self,
+            at: question.at,
+            direction,
+            subject,
+            peer,
+            port: question.port,
+            protocol: question.protocol,
+            blocks_match_pods: true,
+        });
+        scenes
+            .clone()
+            .find(|scene| {
+                scene
+                    .subject
+                    .role
+                    .pod()
+                    .is_some_and(|pod| scene.isolating(pod).next().is_some())
+            })
+            .or_else(|| scenes.next())
+    }
+
+    /// Recent changes of policies that isolate the subject in this direction.
+    fn changes(&self, question: &Question, direction: Direction, into: &mut Vec<PolicyChange>) {
+        let (subject, _) = parties(question, direction);
+        let after = question.at - self.config.recent;
+        for pod in sides(subject, direction).filter_map(|side| side.role.pod()) {
+            let versions = self.versions_of(&pod.name.namespace);
+            let concerns =
+                |policy: &NetworkPolicy| isolates(policy, direction) && policy.pod_selector.matches(&pod.labels);
+            for (index, held) in versions.iter().enumerate() {
+                let near = |other: Option<usize>| {
+                    other
+                        .and_then(|index| versions.get(index))
+                        .filter(|other| other.policy.name == held.policy.name)
+                };
+                let before = near(index.checked_sub(1)).filter(|old| old.until == Some(held.from));
+                let replaced = near(Some(index + 1)).is_some_and(|new| held.until == Some(new.from));
+                let mut tell = |what, at| {
+                    if at > after && at <= question.at {
+                        into.push(PolicyChange {
+                            policy: held.policy.name.clone(),
+                            what,
+                            at,
+                        });
+                    }
+                };
+                let concerned = concerns(&held.policy);
+                match before {
+                    Some(old) if concerned || concerns(&old.policy) => {
+                        tell(PolicyChangeKind::Changed, held.from);
+                    }
+                    None if concerned && held.from > Time::BEGINNING => {
+                        tell(PolicyChangeKind::Created, held.from);
+                    }
+                    // Loaded at the start: only the manifest knows since when.
+                    None if concerned => {
+                        if let Some(created) = held.policy.created {
+                            tell(PolicyChangeKind::Created, created);
+                        }
+                    }
+                    _ => {}
+                }
+                if let Some(until) = held.until.filter(|_| concerned && !replaced) {
+                    tell(PolicyChangeKind::Deleted, until);
+                }
+            }
+        }
+    }
+}
+
+/// Newest first, each once.
+pub(super) fn sort_changes(changes: &mut Vec<PolicyChange>) {
+    changes.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.policy.cmp(&b.policy)));
+    changes.dedup();
+}
+
+impl Verdict {
+    /// An answer that is open for a reason which lies outside the policies.
+    #[must_use]
+    pub fn undecidable(reason: Undecidable) -> Self {
+        let direction = DirectionVerdict {
+            decision: Decision::Undecidable,
+            undecidable: Some(reason),
+            policies: Vec::new(),
+            rule: None,
+            nearest: Vec::new(),
+        };
+        Self {
+            decision: Decision::Undecidable,
+            egress: direction.clone(),
+            ingress: direction,
+            caveats: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+}
+
+impl Scene<'_> {
+    /// The first rule that allows, in order of policy name and rule; `None` where no rule is needed.
+    fn first_allowing(&self) -> Option<RuleId> {
+        if self.always_allowed(&mut 0) == Truth::Yes {
+            return None;
+        }
+        let pod = self.subject.role.pod()?;
+        self.isolating(pod).find_map(|policy| {
+            let index = rules(policy, self.direction)
+                .iter()
+                .position(|rule| self.rule_matches(policy, rule, &mut 0) == Truth::Yes)?;
+            Some(rule_id(&policy.name, self.direction, index))
+        })
+    }
+
+    /// What another reading would turn.
+    fn caveats(&self, question: &Question, caveats: &mut Vec<Caveat>) {
+        let answer = self.answers();
+        let turned = |other: Self| other.answers().or(answer).differ();
+        if turned(Self {
+            blocks_match_pods: false,
+            ..*self
+        }) {
+            caveats.push(Caveat::BlockOnPod);
+        }
+        let Some(dialled) = question.dialled else {
+            return;
+        };
+        if self.direction == Direction::Egress && dialled.ip() != self.peer.address {
+            let mut as_dialled = *self;
+            as_dialled.peer.address = dialled.ip();
+            if turned(as_dialled) {
+                caveats.push(Caveat::BlockOnService);
+            }
+        }
+        if let Some(pod) = self.subject.role.pod()
+            && self.subject.role.is_same_pod(self.peer.role)
+            && !pod.addresses.contains(&dialled.ip())
+            && answer == Answers::one(Decision::Allowed)
+            && !self
+                .isolating(pod)
+                .any(|policy| self.allows(policy, &mut 0) == Truth::Yes)
+        {
+            caveats.push(Caveat::Hairpin);
+        }
+    }
+}
+
+pub(super) fn rule_id(policy: &Name, direction: Direction, index: usize) -> RuleId {
+    RuleId {
+        policy: policy.clone(),
+        direction,
+        number: u32::try_from(index + 1).unwrap_or(u32::MAX),
+    }
+}

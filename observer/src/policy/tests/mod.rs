@@ -1,0 +1,6 @@
+//! Tests of the verdicts: one per sentence of the specification, the corners it leaves open, and time.
+
+pub(crate) mod fixtures;
+mod open_corners;
+mod semantics;
+mod time;
