@@ -1,0 +1,125 @@
+//! Nearest misses in words: what a rule allows, and what this attempt has instead.
+
+use crate::objects::{Operator, Requirement};
+use crate::policy::{Closeness, Direction, LabelMiss, NearMiss, Unmet};
+
+/// `rule 1 of a/b allows this peer, but only TCP 80; the target port is 2283`; without `of a/b` where it was just named.
+pub(crate) fn near_miss(miss: &NearMiss, policy_is_clear: bool) -> String {
+    let mut rule = format!("rule {}", miss.rule.number);
+    if !policy_is_clear {
+        rule.push_str(&format!(" of {}", miss.rule.policy));
+    }
+    let (port, peer): (Vec<_>, Vec<_>) = miss.unmet.iter().partition(|unmet| is_port(unmet));
+    let direction = miss.rule.direction;
+    let clauses: Vec<String> = peer.iter().chain(&port).map(|what| unmet(what, direction)).collect();
+    let lacks = clauses.join("; and ");
+    if peer.is_empty() {
+        format!("{rule} allows this peer, but {lacks}")
+    } else if port.is_empty() {
+        format!("{rule} allows this port, but {lacks}")
+    } else {
+        format!("{rule} allows {lacks}")
+    }
+}
+
+/// One unmet requirement: what is allowed, then what is there.
+pub(crate) fn unmet(unmet: &Unmet, direction: Direction) -> String {
+    let way = match direction {
+        Direction::Ingress => "from",
+        Direction::Egress => "to",
+    };
+    match unmet {
+        Unmet::PeerNamespace(miss) => format!(
+            "only {way} namespaces with {}; the peer's namespace {}",
+            requirement(&miss.wanted),
+            actual(miss)
+        ),
+        Unmet::OtherNamespace { wanted, actual } => {
+            format!("only {way} pods of its own namespace {wanted}; the peer is in {actual}")
+        }
+        Unmet::PeerLabels(miss) => format!(
+            "only {way} pods with {}; the peer {}",
+            requirement(&miss.wanted),
+            actual(miss)
+        ),
+        Unmet::Block {
+            cidr,
+            except,
+            holds_dialled,
+        } => block(way, cidr, except.as_ref(), *holds_dialled),
+        Unmet::NotAPod => format!("only {way} pods; the peer is none"),
+        Unmet::Port {
+            allowed,
+            target,
+            names_service_port,
+        } => {
+            let mut text = format!(
+                "only TCP {}; the target port is {target}",
+                super::words::list(allowed, 4)
+            );
+            if let Some(port) = names_service_port {
+                text.push_str(&format!(" ({port} is the Service's port, which policies never see)"));
+            }
+            text
+        }
+        Unmet::Protocol { allowed, actual } => format!("only {allowed}; this is {actual}"),
+    }
+}
+
+/// The stable code of a kind of miss, for JSON.
+pub(crate) fn code(unmet: &Unmet) -> &'static str {
+    match unmet {
+        Unmet::PeerNamespace(_) => "peer-namespace",
+        Unmet::OtherNamespace { .. } => "other-namespace",
+        Unmet::PeerLabels(_) => "peer-labels",
+        Unmet::Block { .. } => "block",
+        Unmet::NotAPod => "not-a-pod",
+        Unmet::Port { .. } => "port",
+        Unmet::Protocol { .. } => "protocol",
+    }
+}
+
+fn is_port(unmet: &Unmet) -> bool {
+    matches!(unmet, Unmet::Port { .. } | Unmet::Protocol { .. })
+}
+
+fn block(way: &str, cidr: &ipnetwork::IpNetwork, except: Option<&ipnetwork::IpNetwork>, holds_dialled: bool) -> String {
+    let exception = except.map(|hole| format!(" except {hole}")).unwrap_or_default();
+    let seen = match (except, holds_dialled) {
+        (Some(_), _) => "the peer's address is in the exception",
+        (None, true) => "that holds the Service's address, but policies see the backend's, which is outside",
+        (None, false) => "the peer's address is outside",
+    };
+    format!("only {way} {cidr}{exception}; {seen}")
+}
+
+/// A requirement as `kubectl` writes selectors.
+fn requirement(requirement: &Requirement) -> String {
+    let key = &requirement.key;
+    match &requirement.operator {
+        Operator::In(values) if values.len() == 1 => format!("{key}={}", values[0]),
+        Operator::In(values) => format!("{key} in ({})", values.join(", ")),
+        Operator::NotIn(values) if values.len() == 1 => format!("{key}!={}", values[0]),
+        Operator::NotIn(values) => format!("{key} notin ({})", values.join(", ")),
+        Operator::Exists => format!("label {key}"),
+        Operator::DoesNotExist => format!("no label {key}"),
+    }
+}
+
+/// What the object has instead.
+fn actual(miss: &LabelMiss) -> String {
+    let key = &miss.wanted.key;
+    let has = match (&miss.close, &miss.actual) {
+        (Some(close), _) if close.how == Closeness::OtherKey => {
+            format!("has no {key}, but {}={}", close.key, close.value)
+        }
+        (Some(close), _) => format!("has {}={}", close.key, close.value),
+        (None, Some(value)) => format!("has {key}={value}"),
+        (None, None) => format!("has no label {key}"),
+    };
+    if miss.unmet > 1 {
+        format!("{has}, and lacks {} more", miss.unmet - 1)
+    } else {
+        has
+    }
+}

@@ -1,0 +1,6 @@
+//! The table of causes and the confidence rules, case by case.
+
+pub(crate) mod build;
+mod confidence;
+mod rows;
+mod words;
