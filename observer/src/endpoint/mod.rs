@@ -69,7 +69,11 @@ impl Endpoints {
             Change::Remove(Kind::Service, name) => self.services.remove(name, at),
             Change::Remove(Kind::EndpointSlice, name) => self.services.remove_slice(name, at),
             Change::Remove(Kind::Node, name) => self.nodes.remove(&name.name, at),
-            Change::Remove(Kind::Namespace | Kind::NetworkPolicy, _) | Change::Doubt { .. } | Change::Clear { .. } => {}
+            Change::Remove(Kind::Namespace | Kind::NetworkPolicy, _)
+            | Change::Doubt { .. }
+            | Change::Clear { .. }
+            | Change::Foreign { .. }
+            | Change::ForeignGone { .. } => {}
         }
     }
 

@@ -100,7 +100,7 @@ pub struct Node {
 }
 
 /// Any object that is followed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Object {
     /// A pod.
     Pod(Arc<Pod>),
@@ -161,6 +161,19 @@ pub enum Change {
     Clear {
         /// The file.
         source: Str,
+    },
+    /// There is a policy of a kind that is not evaluated (Cilium's, Calico's, ClusterNetworkPolicy …). It may select any pod in
+    /// this scope, whose answers are then open.
+    Foreign {
+        /// Its kind and name.
+        policy: Str,
+        /// Where the pods are that it may select.
+        scope: Scope,
+    },
+    /// That policy is gone.
+    ForeignGone {
+        /// Its kind and name.
+        policy: Str,
     },
 }
 

@@ -4,7 +4,7 @@ use super::matching::{Scene, isolates};
 use super::store::Touched;
 use super::worlds::{Answers, Open, Role, Side, Truth, sides};
 use super::{Decision, Direction, Party, Policies, Question, Undecidable, Who};
-use crate::objects::{Pod, Scope, Str};
+use crate::objects::{Pod, Scope};
 use crate::time::Time;
 
 /// What the policies say, without why.
@@ -75,10 +75,10 @@ impl Policies {
             egress: self.direction(question, Direction::Egress, until),
             ingress: self.direction(question, Direction::Ingress, until),
         };
-        if let Some((source, everything)) = self.doubt(question, until) {
+        if let Some((why, everything)) = self.doubt(question, until) {
             for direction in [&mut decided.egress, &mut decided.ingress] {
                 if everything || direction.decision != Decision::NotApplicable {
-                    *direction = DirectionDecided::open(Undecidable::ObjectsInDoubt { source: source.clone() });
+                    *direction = DirectionDecided::open(why.clone());
                 }
             }
         }
@@ -162,17 +162,18 @@ impl Policies {
         Side { role, ..side }
     }
 
-    /// A file in doubt that may concern the question, and whether it may concern anything at all.
-    fn doubt(&self, question: &Question, until: Time) -> Option<(&Str, bool)> {
-        self.doubts(question.at, until).find_map(|(source, scope)| match scope {
-            Scope::Everything => Some((source, true)),
+    /// A file in doubt, or a policy that is not evaluated, that may concern the question; and whether it may concern
+    /// anything at all: a file that cannot be read may hold the pod that an address belongs to.
+    fn doubt(&self, question: &Question, until: Time) -> Option<(&Undecidable, bool)> {
+        self.doubts(question.at, until).find_map(|(why, scope)| match scope {
+            Scope::Everything => Some((why, matches!(why, Undecidable::ObjectsInDoubt { .. }))),
             Scope::Namespaces(namespaces) => {
                 let concerned = [&question.source, &question.destination].into_iter().any(|party| {
                     may_be_in(party, |namespace| {
                         namespaces.iter().any(|doubted| **doubted == *namespace)
                     })
                 });
-                concerned.then_some((source, false))
+                concerned.then_some((why, false))
             }
         })
     }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Undecidable;
 use crate::objects::{Change, Kind, Labels, Name, Namespace, NetworkPolicy, Object, Pod, Scope, Str, Versioned};
 use crate::time::Time;
 
@@ -73,7 +74,7 @@ pub(super) enum Touched {
 
 #[derive(Debug)]
 struct Doubt {
-    source: Str,
+    why: Undecidable,
     scope: Scope,
     from: Time,
     until: Option<Time>,
@@ -111,15 +112,15 @@ impl Policies {
             Change::Remove(Kind::Pod, name) => self.pods.remove(name.clone(), at),
             Change::Remove(Kind::Service | Kind::EndpointSlice | Kind::Node, _) => {}
             Change::Doubt { source, scope } => {
-                self.end_doubt(source, at);
-                self.doubts.push(Doubt {
-                    source: source.clone(),
-                    scope: scope.clone(),
-                    from: at,
-                    until: None,
-                });
+                self.begin_doubt(Undecidable::ObjectsInDoubt { source: source.clone() }, scope, at);
             }
-            Change::Clear { source } => self.end_doubt(source, at),
+            Change::Clear { source } => self.end_doubt(&Undecidable::ObjectsInDoubt { source: source.clone() }, at),
+            Change::Foreign { policy, scope } => {
+                self.begin_doubt(Undecidable::ForeignPolicy { policy: policy.clone() }, scope, at);
+            }
+            Change::ForeignGone { policy } => {
+                self.end_doubt(&Undecidable::ForeignPolicy { policy: policy.clone() }, at);
+            }
         }
     }
 
@@ -204,9 +205,19 @@ impl Policies {
         }
     }
 
-    fn end_doubt(&mut self, source: &Str, at: Time) {
+    fn begin_doubt(&mut self, why: Undecidable, scope: &Scope, at: Time) {
+        self.end_doubt(&why, at);
+        self.doubts.push(Doubt {
+            why,
+            scope: scope.clone(),
+            from: at,
+            until: None,
+        });
+    }
+
+    fn end_doubt(&mut self, why: &Undecidable, at: Time) {
         for doubt in &mut self.doubts {
-            if doubt.source == *source && doubt.until.is_none() {
+            if doubt.why == *why && doubt.until.is_none() {
                 doubt.until = Some(at);
             }
         }
@@ -223,12 +234,12 @@ impl Policies {
         self.log.range(start..).take_while(move |(at, _)| *at <= until)
     }
 
-    /// Files in doubt at some time from `from` to `until`.
-    pub(super) fn doubts(&self, from: Time, until: Time) -> impl Iterator<Item = (&Str, &Scope)> {
+    /// Files in doubt, and policies that are not evaluated, at some time from `from` to `until`.
+    pub(super) fn doubts(&self, from: Time, until: Time) -> impl Iterator<Item = (&Undecidable, &Scope)> {
         self.doubts
             .iter()
             .filter(move |doubt| doubt.from <= until && doubt.until.is_none_or(|end| end > from))
-            .map(|doubt| (&doubt.source, &doubt.scope))
+            .map(|doubt| (&doubt.why, &doubt.scope))
     }
 
     /// The policies of a namespace at a time, by name.

@@ -191,6 +191,31 @@ fn a_file_in_doubt_leaves_open_what_it_may_concern() {
 }
 
 #[test]
+fn a_policy_that_is_not_evaluated_leaves_its_scope_open() {
+    let mut cluster = two();
+    let at = Time(1_000);
+    let policy = || "CiliumNetworkPolicy x/p".into();
+    let mut question = cluster.question("x/a", "y/b", "TCP 8080", false);
+    let mut from_outside = cluster.question("1.2.3.4", "y/b", "TCP 8080", false);
+    (question.at, from_outside.at) = (at, at);
+    let foreign = |scope| Change::Foreign {
+        policy: policy(),
+        scope,
+    };
+    cluster
+        .policies
+        .apply(&foreign(Scope::Namespaces(vec!["x".into()])), Time(500));
+    assert_eq!(said(&cluster.policies, &question), "foreign-policy, foreign-policy");
+    assert_eq!(said(&cluster.policies, &from_outside), "n/a, open");
+    cluster.policies.apply(&foreign(Scope::Everything), Time(600));
+    assert_eq!(said(&cluster.policies, &from_outside), "n/a, foreign-policy");
+    cluster
+        .policies
+        .apply(&Change::ForeignGone { policy: policy() }, Time(700));
+    assert_eq!(said(&cluster.policies, &question), "open, open");
+}
+
+#[test]
 fn a_block_that_holds_only_the_service_address_is_a_caveat() {
     let cluster = two().policy(egress("x/out", "", &[rule(&["block 10.96.0.0/16"], &[])]));
     let question = cluster.question("x/a", "y/b", "TCP 8080", false);
