@@ -4,9 +4,11 @@
 //! lab/       namespaces, veths, Services as DNAT, enforcement as nftables, sockets, the observer under test
 //! testrun    the kernel programs under BPF_PROG_TEST_RUN, with packets made by hand
 //! scenario/  objects + traffic + what must be said, as data, and the runner
+//! demo/      the story that `cargo xtask demo` plays
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod demo;
 pub mod lab;
 pub mod scenario;
 pub mod testrun;
