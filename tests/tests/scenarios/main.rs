@@ -25,6 +25,7 @@ fn check(topology: Topology, scenarios: Vec<Scenario>) {
 }
 
 #[test]
+#[ignore = "until the observer has a tail"]
 fn routed_pods() {
     let all = [
         open::scenarios(),
@@ -39,11 +40,13 @@ fn routed_pods() {
 }
 
 #[test]
+#[ignore = "until the observer has a tail"]
 fn bridged_pods() {
     check(Topology::Bridge, bridge::scenarios());
 }
 
 #[test]
+#[ignore = "until the observer has a tail"]
 fn point_to_point_pods() {
     check(
         Topology::PointToPoint,
