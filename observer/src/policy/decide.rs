@@ -125,6 +125,7 @@ impl Policies {
                     peer: self.as_of(peer, at, earlier_pods),
                     port: question.port,
                     protocol: question.protocol,
+                    dialled: question.dialled,
                     blocks_match_pods: true,
                 };
                 let answers = scene.answers();

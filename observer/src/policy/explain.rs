@@ -67,7 +67,7 @@ impl Policies {
         }
         match answer.decision {
             Decision::Allowed => verdict.rule = scene.first_allowing(),
-            Decision::Denied => verdict.nearest = scene.nearest(question),
+            Decision::Denied => verdict.nearest = scene.nearest(),
             Decision::NotApplicable | Decision::NotIsolated | Decision::Undecidable => {}
         }
         if matches!(answer.decision, Decision::Allowed | Decision::Denied) {
@@ -88,6 +88,7 @@ impl Policies {
             peer,
             port: question.port,
             protocol: question.protocol,
+            dialled: question.dialled,
             blocks_match_pods: true,
         });
         scenes

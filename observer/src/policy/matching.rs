@@ -1,18 +1,14 @@
 //! One rule against one peer and port, in one possible world.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ipnetwork::IpNetwork;
 
+use super::closeness::Seen;
 use super::worlds::{Open, Role, Side, Truth};
 use super::{Direction, Policies};
-use crate::objects::{
-    Labels, NetworkPolicy, Operator, Peer, Pod, PortMatch, PortRule, Protocol, Requirement, Rule, Selector,
-};
+use crate::objects::{NetworkPolicy, Peer, Pod, PortMatch, PortRule, Protocol, Rule, Selector};
 use crate::time::Time;
-
-/// The label that the API server puts on every namespace.
-pub(super) const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// One direction of one possible world.
 #[derive(Clone, Copy)]
@@ -25,6 +21,8 @@ pub(super) struct Scene<'a> {
     pub(super) peer: Side<'a>,
     pub(super) port: u16,
     pub(super) protocol: Protocol,
+    /// The address that was dialled, where it was a Service's.
+    pub(super) dialled: Option<SocketAddr>,
     /// An `ipBlock` matches pods' addresses, as Kubernetes' own tests demand.
     pub(super) blocks_match_pods: bool,
 }
@@ -90,18 +88,16 @@ impl<'a> Scene<'a> {
         }
     }
 
-    pub(super) fn namespace_matches(&self, policy: &NetworkPolicy, selector: Option<&Selector>, pod: &Pod) -> bool {
+    pub(super) fn namespace_matches(&self, policy: &NetworkPolicy, selector: Option<&Selector>, pod: &'a Pod) -> bool {
         match selector {
             None => policy.name.namespace == pod.name.namespace,
-            Some(selector) if selector.requirements.is_empty() => true,
-            Some(selector) => {
-                let labels = self.policies.namespace_labels(&pod.name.namespace, self.at);
-                selector
-                    .requirements
-                    .iter()
-                    .all(|wanted| namespace_meets(wanted, &pod.name.namespace, labels))
-            }
+            Some(selector) => selector.requirements.is_empty() || self.namespace_of(pod).are_selected(selector),
         }
+    }
+
+    pub(super) fn namespace_of(&self, pod: &'a Pod) -> Seen<'a> {
+        let name = &pod.name.namespace;
+        Seen::of_namespace(name, self.policies.namespace_labels(name, self.at))
     }
 
     pub(super) fn ports_match(&self, ports: &[PortRule], open: &mut u8) -> Truth {
@@ -162,18 +158,4 @@ pub(super) fn rules(policy: &NetworkPolicy, direction: Direction) -> &[Rule] {
 /// In the block and in none of its holes. Families never mix.
 pub(super) fn in_block(address: IpAddr, cidr: &IpNetwork, except: &[IpNetwork]) -> bool {
     cidr.contains(address) && !except.iter().any(|hole| hole.contains(address))
-}
-
-/// A pod's namespace exists even where its object is not known: then it has the built-in label only.
-pub(super) fn namespace_meets(wanted: &Requirement, name: &str, labels: Option<&Labels>) -> bool {
-    let value = match labels.and_then(|labels| labels.get(&wanted.key)) {
-        Some(value) => Some(&**value),
-        None => (&*wanted.key == NAMESPACE_NAME).then_some(name),
-    };
-    match &wanted.operator {
-        Operator::In(values) => value.is_some_and(|value| values.iter().any(|v| **v == *value)),
-        Operator::NotIn(values) => !value.is_some_and(|value| values.iter().any(|v| **v == *value)),
-        Operator::Exists => value.is_some(),
-        Operator::DoesNotExist => value.is_none(),
-    }
 }

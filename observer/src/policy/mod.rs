@@ -13,10 +13,12 @@
 //! It does not own who an address was (`endpoint/`), nor what an answer means for an attempt (`diagnosis/`).
 
 mod backends;
+mod closeness;
 mod decide;
 mod explain;
 mod matching;
 mod nearest;
+mod remedy;
 mod store;
 mod verdict;
 mod worlds;
@@ -26,5 +28,6 @@ mod tests;
 
 pub use backends::combine;
 pub use decide::{Decided, DirectionDecided};
+pub use remedy::first_rule;
 pub use store::{Config, Policies};
 pub use verdict::*;

@@ -1,10 +1,250 @@
-//! Nearest misses: what each rule of the isolating policies lacks.
+//! Nearest misses: what each rule of the isolating policies lacks, in the peer and the port that come nearest.
 
-use super::matching::Scene;
-use super::{NearMiss, Question};
+use std::net::IpAddr;
 
-impl Scene<'_> {
-    pub(super) fn nearest(&self, _question: &Question) -> Vec<NearMiss> {
-        Vec::new()
+use ipnetwork::IpNetwork;
+
+use super::closeness::Seen;
+use super::matching::{Scene, in_block, rules};
+use super::remedy::Remedy;
+use super::worlds::{Role, Truth};
+use super::{Direction, LabelMiss, NearMiss, RuleId, Unmet};
+use crate::objects::{NetworkPolicy, Peer, PortMatch, PortRule, Rule, Str};
+
+/// What one peer or port lacks, and how far off that is.
+///
+/// Distances of different kinds compare only roughly, in steps: what looks like a slip comes before what looks meant.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lack {
+    pub(super) unmet: Vec<Unmet>,
+    distance: usize,
+}
+
+impl Lack {
+    fn and(mut self, unmet: Unmet, distance: usize) -> Self {
+        self.unmet.push(unmet);
+        self.distance += distance;
+        self
+    }
+
+    /// Fewest first, then nearest.
+    fn order(&self) -> (usize, usize) {
+        (self.unmet.len(), self.distance)
+    }
+}
+
+/// One step of distance; parts of it order blocks among themselves.
+const STEP: usize = 16;
+
+fn label_distance(miss: &LabelMiss) -> usize {
+    STEP * (miss.close.as_ref().map_or(5, |close| close.how as usize) + 6 * (miss.unmet - 1))
+}
+
+/// Up to eight steps for the part of the block's prefix that the address does not share; more for the other family.
+fn block_distance(block: &IpNetwork, address: IpAddr) -> usize {
+    let differing = |a: u128, b: u128, bits: u32| {
+        let shared = (a ^ b).leading_zeros() - (u128::BITS - bits);
+        let missing = u32::from(block.prefix()).saturating_sub(shared);
+        8 * STEP * missing as usize / bits as usize
+    };
+    match (block.ip(), address) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => differing(a.to_bits().into(), b.to_bits().into(), 32),
+        (IpAddr::V6(a), IpAddr::V6(b)) => differing(a.to_bits(), b.to_bits(), 128),
+        _ => 9 * STEP,
+    }
+}
+
+/// A rule that does not match, by the peer and the port of it that came nearest.
+pub(super) struct Miss<'a> {
+    pub(super) policy: &'a NetworkPolicy,
+    pub(super) number: u32,
+    pub(super) peer: Lack,
+    pub(super) port: Lack,
+}
+
+impl<'a> Scene<'a> {
+    /// What every rule of the isolating policies lacks, nearest first.
+    pub(super) fn nearest(&self) -> Vec<NearMiss> {
+        let mut misses = self.misses();
+        // Stable: policies by name, rules by number.
+        misses.sort_by_key(Miss::order);
+        misses.into_iter().map(|miss| self.told(miss)).collect()
+    }
+
+    pub(super) fn misses(&self) -> Vec<Miss<'a>> {
+        let Some(pod) = self.subject.role.pod() else {
+            return Vec::new();
+        };
+        self.isolating(pod)
+            .flat_map(|policy| {
+                (1..)
+                    .zip(rules(policy, self.direction))
+                    .map(move |(number, rule)| (policy, number, rule))
+            })
+            .map(|(policy, number, rule)| self.miss(policy, number, rule))
+            .collect()
+    }
+
+    fn miss(&self, policy: &'a NetworkPolicy, number: u32, rule: &'a Rule) -> Miss<'a> {
+        let peer = rule
+            .peers
+            .iter()
+            .map(|peer| self.peer_lack(policy, peer))
+            .min_by_key(Lack::order)
+            .unwrap_or_default();
+        let port = rule
+            .ports
+            .iter()
+            .map(|port| self.port_lack(rule, port))
+            .min_by_key(Lack::order)
+            .unwrap_or_default();
+        Miss {
+            policy,
+            number,
+            peer,
+            port,
+        }
+    }
+
+    fn told(&self, miss: Miss<'a>) -> NearMiss {
+        let change = Remedy::of(self, &miss).to_string();
+        let mut unmet = miss.peer.unmet;
+        unmet.extend(miss.port.unmet);
+        NearMiss {
+            rule: RuleId {
+                policy: miss.policy.name.clone(),
+                direction: self.direction,
+                number: miss.number,
+            },
+            unmet,
+            change,
+        }
+    }
+
+    fn peer_lack(&self, policy: &NetworkPolicy, peer: &Peer) -> Lack {
+        let lack = Lack::default();
+        if self.peer_matches(policy, peer, &mut 0) != Truth::No {
+            return lack;
+        }
+        match (peer, self.peer.role) {
+            (Peer::Block { cidr, except }, _) => self.block_lack(cidr, except),
+            (Peer::Pods { namespaces, pods }, Role::Pod(pod) | Role::HostPod { pod, .. }) => {
+                let lack = match namespaces {
+                    None if policy.name.namespace == pod.name.namespace => lack,
+                    None => lack.and(
+                        Unmet::OtherNamespace {
+                            wanted: policy.name.namespace.clone(),
+                            actual: pod.name.namespace.clone(),
+                        },
+                        4 * STEP,
+                    ),
+                    Some(selector) => match self.namespace_of(pod).miss(selector) {
+                        None => lack,
+                        Some(miss) => {
+                            let distance = label_distance(&miss);
+                            lack.and(Unmet::PeerNamespace(miss), distance)
+                        }
+                    },
+                };
+                match pods.as_ref().and_then(|pods| Seen::of_pod(&pod.labels).miss(pods)) {
+                    None => lack,
+                    Some(miss) => {
+                        let distance = label_distance(&miss);
+                        lack.and(Unmet::PeerLabels(miss), distance)
+                    }
+                }
+            }
+            (Peer::Pods { .. }, Role::Node(_) | Role::External | Role::Unknown) => lack.and(Unmet::NotAPod, 12 * STEP),
+        }
+    }
+
+    fn block_lack(&self, cidr: &IpNetwork, except: &[IpNetwork]) -> Lack {
+        let address = self.peer.address;
+        let except_here = except.iter().copied().find(|hole| hole.contains(address));
+        let holds_dialled = self
+            .dialled_address()
+            .is_some_and(|dialled| in_block(dialled, cidr, except));
+        let distance = match except_here {
+            _ if holds_dialled => 0,
+            Some(_) => STEP,
+            None => 2 * STEP + block_distance(cidr, address),
+        };
+        Lack::default().and(
+            Unmet::Block {
+                cidr: *cidr,
+                except: except_here,
+                holds_dialled,
+            },
+            distance,
+        )
+    }
+
+    fn port_lack(&self, rule: &Rule, port: &PortRule) -> Lack {
+        let lack = Lack::default();
+        if self.port_matches(port, &mut 0) != Truth::No {
+            return lack;
+        }
+        let as_asked = PortRule {
+            protocol: self.protocol,
+            port: port.port.clone(),
+        };
+        let lack = if port.protocol == self.protocol {
+            lack
+        } else {
+            let unmet = Unmet::Protocol {
+                allowed: port.protocol,
+                actual: self.protocol,
+            };
+            lack.and(unmet, 2 * STEP)
+        };
+        if self.port_matches(&as_asked, &mut 0) != Truth::No {
+            return lack;
+        }
+        let names_service_port = self.service_port().filter(|service| holds(port, *service));
+        let allowed = rule
+            .ports
+            .iter()
+            .filter(|other| other.protocol == port.protocol)
+            .map(|other| port_text(&other.port))
+            .collect();
+        let unmet = Unmet::Port {
+            allowed,
+            target: self.port,
+            names_service_port,
+        };
+        lack.and(unmet, if names_service_port.is_some() { 0 } else { 3 * STEP })
+    }
+
+    /// The Service's address that was dialled, where it is the peer that was dialled.
+    fn dialled_address(&self) -> Option<IpAddr> {
+        let dialled = self.dialled?.ip();
+        (self.direction == Direction::Egress && dialled != self.peer.address).then_some(dialled)
+    }
+
+    /// The Service's port that was dialled, where the pod's is another.
+    fn service_port(&self) -> Option<u16> {
+        self.dialled
+            .map(|dialled| dialled.port())
+            .filter(|port| *port != self.port)
+    }
+}
+
+impl Miss<'_> {
+    fn order(&self) -> (usize, usize) {
+        let ((peers, peer), (ports, port)) = (self.peer.order(), self.port.order());
+        (peers + ports, peer + port)
+    }
+}
+
+fn holds(rule: &PortRule, port: u16) -> bool {
+    matches!(rule.port, PortMatch::Range(first, last) if (first..=last).contains(&port))
+}
+
+fn port_text(port: &PortMatch) -> Str {
+    match port {
+        PortMatch::Any => "any".into(),
+        PortMatch::Range(first, last) if first == last => first.to_string().into(),
+        PortMatch::Range(first, last) => format!("{first}-{last}").into(),
+        PortMatch::Name(name) => name.clone(),
     }
 }

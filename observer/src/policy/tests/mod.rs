@@ -1,6 +1,7 @@
 //! Tests of the verdicts: one per sentence of the specification, the corners it leaves open, and time.
 
 pub(crate) mod fixtures;
+mod nearest;
 mod open_corners;
 mod semantics;
 mod time;

@@ -1,0 +1,261 @@
+//! The smallest change of a policy that would allow an attempt: as a change, and as a sentence.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::closeness::NAMESPACE_NAME;
+use super::matching::Scene;
+use super::nearest::Miss;
+use super::worlds::Role;
+use super::{Closeness, Direction, LabelMiss, Party, Question, Unmet, Who};
+use crate::objects::{Name, Operator, Peer, Pod, PortMatch, PortRule, Requirement, Selector, Str};
+
+/// Labels by which people tell workloads apart, the most telling first.
+const TELLING: [&str; 4] = ["app.kubernetes.io/name", "app", "k8s-app", "name"];
+
+/// Labels that controllers set: they name one pod or one revision.
+const VOLATILE: [&str; 8] = [
+    "pod-template-hash",
+    "controller-revision-hash",
+    "pod-template-generation",
+    "controller-uid",
+    "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-completion-index",
+    "statefulset.kubernetes.io/pod-name",
+    "apps.kubernetes.io/pod-index",
+];
+
+/// A change of one policy. Shown as an imperative sentence without a full stop.
+#[derive(Clone, Debug)]
+pub(super) struct Remedy<'a> {
+    policy: &'a Name,
+    direction: Direction,
+    fix: Fix,
+    /// Another way to the same end: to correct what looks like a slip on the peer's side.
+    instead: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Fix {
+    AddPort { to: u32, port: PortRule },
+    AddPeer { to: u32, peer: Peer },
+    AddRule { peer: Peer, port: PortRule },
+}
+
+/// `add an egress rule to homepage/default-deny that allows TCP 2283 to pods app=immich in namespace immich`: what to do where
+/// the policies that isolate a pod have no rule that comes near.
+#[must_use]
+pub fn first_rule(policy: &Name, direction: Direction, question: &Question) -> String {
+    let party: &Party = match direction {
+        Direction::Egress => &question.destination,
+        Direction::Ingress => &question.source,
+    };
+    let pod = match &party.who {
+        Who::Pod(pod) if !pod.host_network => Some(&**pod),
+        Who::Rewritten { pod } => Some(&**pod),
+        Who::Pod(_) | Who::Node { .. } | Who::External | Who::Unknown => None,
+    };
+    let remedy = Remedy {
+        policy,
+        direction,
+        fix: Fix::AddRule {
+            peer: peer_for(&policy.namespace, pod, party.address),
+            port: PortRule {
+                protocol: question.protocol,
+                port: PortMatch::Range(question.port, question.port),
+            },
+        },
+        instead: None,
+    };
+    remedy.to_string()
+}
+
+impl<'a> Remedy<'a> {
+    /// What would make this rule allow the attempt; where both its peers and its ports miss, a rule of its own, since adding
+    /// to both would allow more than is asked for.
+    pub(super) fn of(scene: &Scene<'_>, miss: &Miss<'a>) -> Self {
+        let policy = &miss.policy.name;
+        let to = miss.number;
+        let port = PortRule {
+            protocol: scene.protocol,
+            port: PortMatch::Range(scene.port, scene.port),
+        };
+        let pod = match scene.peer.role {
+            Role::Pod(pod) => Some(pod),
+            // As a peer of the node's address it is reached by every implementation.
+            Role::HostPod { .. } | Role::Node(_) | Role::External | Role::Unknown => None,
+        };
+        let peer = || peer_for(&policy.namespace, pod, scene.peer.address);
+        let (fix, instead) = match (miss.peer.unmet.as_slice(), miss.port.unmet.is_empty()) {
+            ([], _) => (Fix::AddPort { to, port }, None),
+            ([one], true) => (Fix::AddPeer { to, peer: peer() }, pod.and_then(|pod| correct(one, pod))),
+            (_, true) => (Fix::AddPeer { to, peer: peer() }, None),
+            (_, false) => (Fix::AddRule { peer: peer(), port }, None),
+        };
+        Self {
+            policy,
+            direction: scene.direction,
+            fix,
+            instead,
+        }
+    }
+
+    /// The policy with the change made.
+    #[cfg(test)]
+    pub(super) fn applied_to(&self, policy: &crate::objects::NetworkPolicy) -> crate::objects::NetworkPolicy {
+        let mut policy = policy.clone();
+        let rules = match self.direction {
+            Direction::Ingress => &mut policy.ingress,
+            Direction::Egress => &mut policy.egress,
+        };
+        match self.fix.clone() {
+            Fix::AddPort { to, port } => rules[to as usize - 1].ports.push(port),
+            Fix::AddPeer { to, peer } => rules[to as usize - 1].peers.push(peer),
+            Fix::AddRule { peer, port } => rules.push(crate::objects::Rule {
+                peers: vec![peer],
+                ports: vec![port],
+            }),
+        }
+        policy
+    }
+}
+
+impl fmt::Display for Remedy<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let policy = self.policy;
+        if let Some(instead) = &self.instead {
+            write!(f, "{instead}, or ")?;
+        }
+        match &self.fix {
+            Fix::AddPort { to, port } => write!(f, "add {} to rule {to} of {policy}", port_text(port)),
+            Fix::AddPeer { to, peer } => write!(
+                f,
+                "add {} to the peers of rule {to} of {policy}",
+                peer_text(peer, &policy.namespace)
+            ),
+            Fix::AddRule { peer, port } => {
+                let way = match self.direction {
+                    Direction::Ingress => "from",
+                    Direction::Egress => "to",
+                };
+                let direction = self.direction;
+                let (port, peer) = (port_text(port), &peer_text(peer, &policy.namespace));
+                write!(f, "add an {direction} rule to {policy} that allows {port} {way} {peer}")
+            }
+        }?;
+        if self.instead.is_some() {
+            f.write_str(", whichever is meant")?;
+        }
+        Ok(())
+    }
+}
+
+/// The narrowest peer that people would write for a pod (`None`: for the address).
+fn peer_for(policy_namespace: &str, pod: Option<&Pod>, address: IpAddr) -> Peer {
+    let Some(pod) = pod else {
+        return Peer::Block {
+            cidr: address.into(),
+            except: Vec::new(),
+        };
+    };
+    let is = |key, value| Selector {
+        requirements: vec![Requirement {
+            key,
+            operator: Operator::In(vec![value]),
+        }],
+    };
+    let namespace = &pod.name.namespace;
+    let namespaces = (**namespace != *policy_namespace).then(|| is(NAMESPACE_NAME.into(), namespace.clone()));
+    let telling = telling_label(pod).map(|(key, value)| is(key, value));
+    // One of the two must be there.
+    let pods = telling.or_else(|| namespaces.is_none().then(Selector::default));
+    Peer::Pods { namespaces, pods }
+}
+
+/// `pods app=web in namespace x`, `ipBlock 1.2.3.4/32`.
+fn peer_text(peer: &Peer, policy_namespace: &str) -> String {
+    match peer {
+        Peer::Block { cidr, .. } => format!("ipBlock {cidr}"),
+        Peer::Pods { namespaces, pods } => {
+            let first = |selector: &Option<Selector>| selector.as_ref().and_then(|s| s.requirements.first().cloned());
+            let pods = match first(pods) {
+                Some(label) => format!("pods {}", wanted_text(&label, None)),
+                None => "all pods".into(),
+            };
+            let namespace = match first(namespaces).map(|label| label.operator) {
+                Some(Operator::In(names)) => names.first().cloned(),
+                _ => None,
+            };
+            format!(
+                "{pods} in namespace {}",
+                namespace.as_deref().unwrap_or(policy_namespace)
+            )
+        }
+    }
+}
+
+fn telling_label(pod: &Pod) -> Option<(Str, Str)> {
+    let usual = TELLING
+        .iter()
+        .find_map(|key| pod.labels.get(key).map(|value| (Str::from(*key), value.clone())));
+    usual.or_else(|| {
+        pod.labels
+            .iter()
+            .find(|(key, _)| !VOLATILE.contains(&&***key))
+            .map(|(key, value)| (key.clone(), value.clone()))
+    })
+}
+
+/// The correction on the peer's side, where one label looks like a slip. Which side is wrong is not ours to say.
+fn correct(unmet: &Unmet, pod: &Pod) -> Option<String> {
+    match unmet {
+        Unmet::PeerLabels(miss) => slip(
+            miss,
+            &match &pod.workload {
+                Some(workload) => format!("the pods of {} {}/{}", workload.kind, pod.name.namespace, workload.name),
+                None => format!("pod {}", pod.name),
+            },
+        ),
+        Unmet::PeerNamespace(miss) => slip(miss, &format!("namespace {}", pod.name.namespace)),
+        _ => None,
+    }
+}
+
+fn slip(miss: &LabelMiss, on: &str) -> Option<String> {
+    let close = miss.close.as_ref().filter(|_| miss.unmet == 1)?;
+    if close.how == Closeness::OtherValue || &*close.key == NAMESPACE_NAME {
+        return None;
+    }
+    let has = format!("{}={}", close.key, close.value);
+    Some(format!(
+        "change the label {has} of {on} to {}",
+        wanted_text(&miss.wanted, Some(&close.value))
+    ))
+}
+
+/// The label that meets a requirement; of several values the one that is closest to `near`.
+fn wanted_text(wanted: &Requirement, near: Option<&str>) -> String {
+    let key = &wanted.key;
+    let value = match &wanted.operator {
+        Operator::In(values) => values.iter().min_by_key(|value| {
+            near.map_or(0, |near| {
+                strsim::osa_distance(&value.to_lowercase(), &near.to_lowercase())
+            })
+        }),
+        Operator::NotIn(_) | Operator::Exists | Operator::DoesNotExist => None,
+    };
+    match value.map(|value| &**value).or(near) {
+        Some(value) => format!("{key}={value}"),
+        None => key.to_string(),
+    }
+}
+
+fn port_text(port: &PortRule) -> String {
+    let protocol = port.protocol;
+    match &port.port {
+        PortMatch::Any => protocol.to_string(),
+        PortMatch::Range(first, last) if first == last => format!("{protocol} {first}"),
+        PortMatch::Range(first, last) => format!("{protocol} {first}-{last}"),
+        PortMatch::Name(name) => format!("{protocol} {name}"),
+    }
+}
