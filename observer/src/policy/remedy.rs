@@ -37,9 +37,9 @@ pub(super) struct Remedy<'a> {
 
 #[derive(Clone, Debug)]
 enum Fix {
-    AddPort { to: u32, port: PortRule },
-    AddPeer { to: u32, peer: Peer },
-    AddRule { peer: Peer, port: PortRule },
+    Port { to: u32, port: PortRule },
+    Peer { to: u32, peer: Peer },
+    Rule { peer: Peer, port: PortRule },
 }
 
 /// `add an egress rule to homepage/default-deny that allows TCP 2283 to pods app=immich in namespace immich`: what to do where
@@ -58,7 +58,7 @@ pub fn first_rule(policy: &Name, direction: Direction, question: &Question) -> S
     let remedy = Remedy {
         policy,
         direction,
-        fix: Fix::AddRule {
+        fix: Fix::Rule {
             peer: peer_for(&policy.namespace, pod, party.address),
             port: PortRule {
                 protocol: question.protocol,
@@ -87,10 +87,10 @@ impl<'a> Remedy<'a> {
         };
         let peer = || peer_for(&policy.namespace, pod, scene.peer.address);
         let (fix, instead) = match (miss.peer.unmet.as_slice(), miss.port.unmet.is_empty()) {
-            ([], _) => (Fix::AddPort { to, port }, None),
-            ([one], true) => (Fix::AddPeer { to, peer: peer() }, pod.and_then(|pod| correct(one, pod))),
-            (_, true) => (Fix::AddPeer { to, peer: peer() }, None),
-            (_, false) => (Fix::AddRule { peer: peer(), port }, None),
+            ([], _) => (Fix::Port { to, port }, None),
+            ([one], true) => (Fix::Peer { to, peer: peer() }, pod.and_then(|pod| correct(one, pod))),
+            (_, true) => (Fix::Peer { to, peer: peer() }, None),
+            (_, false) => (Fix::Rule { peer: peer(), port }, None),
         };
         Self {
             policy,
@@ -109,9 +109,9 @@ impl<'a> Remedy<'a> {
             Direction::Egress => &mut policy.egress,
         };
         match self.fix.clone() {
-            Fix::AddPort { to, port } => rules[to as usize - 1].ports.push(port),
-            Fix::AddPeer { to, peer } => rules[to as usize - 1].peers.push(peer),
-            Fix::AddRule { peer, port } => rules.push(crate::objects::Rule {
+            Fix::Port { to, port } => rules[to as usize - 1].ports.push(port),
+            Fix::Peer { to, peer } => rules[to as usize - 1].peers.push(peer),
+            Fix::Rule { peer, port } => rules.push(crate::objects::Rule {
                 peers: vec![peer],
                 ports: vec![port],
             }),
@@ -127,13 +127,13 @@ impl fmt::Display for Remedy<'_> {
             write!(f, "{instead}, or ")?;
         }
         match &self.fix {
-            Fix::AddPort { to, port } => write!(f, "add {} to rule {to} of {policy}", port_text(port)),
-            Fix::AddPeer { to, peer } => write!(
+            Fix::Port { to, port } => write!(f, "add {} to rule {to} of {policy}", port_text(port)),
+            Fix::Peer { to, peer } => write!(
                 f,
                 "add {} to the peers of rule {to} of {policy}",
                 peer_text(peer, &policy.namespace)
             ),
-            Fix::AddRule { peer, port } => {
+            Fix::Rule { peer, port } => {
                 let way = match self.direction {
                     Direction::Ingress => "from",
                     Direction::Egress => "to",

@@ -228,7 +228,9 @@ fn the_namespace_lacks_a_label_or_is_another() {
             "",
             &[rule(&["ns team=frnt / pods app=page"], &[])],
         ));
-    check(&cluster, &ask(&cluster), "own#1: immich is not home; labels");
+    check(&cluster, &ask(&cluster), "by-label#1: namespace 1 team Typo team=front => change the label team=front of namespace home to team=frnt, or add pods app=homepage in namespace home to the peers of rule 1 of immich/by-label, whichever is meant
+         own#1: home is not immich => add pods app=homepage in namespace home to the peers of rule 1 of immich/own
+         two#1: namespace 1 team Typo team=front; labels 1 app OtherValue app=homepage => add pods app=homepage in namespace home to the peers of rule 1 of immich/two");
 }
 
 #[test]
