@@ -342,13 +342,14 @@ pub struct Attempt {
     pub server: SocketAddr,
     /// The client's own interface was observed: `client` and `server` are what the application used.
     pub source_observed: bool,
-    /// Where the SYN went after translation, as witnessed at the destination's point or in a drop event.
+    /// What the SYN became, as witnessed at the destination's point or in drop events: another address or port than
+    /// `server`. `None` where it was not translated, where that was not witnessed, and where drop events disagree.
     pub backend: Option<SocketAddr>,
     /// The client address and port at the destination where the source was rewritten (masquerade).
     pub rewritten: Option<SocketAddr>,
     /// How it ended. For [`Stage::Provisional`]: how it would end now.
     pub outcome: Outcome,
-    /// Who ended it; `None` where nobody did (timeout).
+    /// Who ended it; `None` where nobody did (timeout, half-open) or the client's side did (aborted, not sent).
     pub origin: Option<Origin>,
     /// How far the SYN got.
     pub reach: Reach,
@@ -375,6 +376,9 @@ pub struct Attempt {
     /// Attempts to this destination with this outcome kind on the same edge that the destination answered, this one included.
     pub answered_on_edge: u32,
 }
+
+/// At most so many points are kept per attempt, the destination's always: a bridge may flood a SYN to every pod.
+pub const MAX_POINTS: usize = 16;
 
 /// At most so many drop events are kept per attempt.
 pub const MAX_DROPS: usize = 8;

@@ -1,0 +1,361 @@
+//! The attempts that are followed or remembered, and how one is found.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::open::{Open, Phase, Tuple};
+use super::types::{AttemptId, Direction, Drop, Sighting, Surroundings};
+use crate::time::Time;
+
+/// Names an attempt inside the tracker.
+pub(super) type Serial = u64;
+
+/// More attempts with one ISN than this are not compared (a port scanner sends the same one everywhere): then only an equal
+/// tuple joins.
+const MAX_COMPARED: usize = 64;
+
+/// The attempts and their indexes.
+#[derive(Default)]
+pub(super) struct Table {
+    /// Every attempt that runs or is remembered. Bounded by the tracker.
+    attempts: HashMap<Serial, Open>,
+    /// ISN and tuple → attempts with a point or drop of that tuple, nearly always one.
+    by_tuple: HashMap<(u32, Tuple), Vec<Serial>>,
+    /// ISN → attempts.
+    by_isn: HashMap<u32, Vec<Serial>>,
+    next: Serial,
+}
+
+/// What a look-up found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Found {
+    /// This one.
+    One(Serial),
+    /// None fits.
+    None,
+    /// More than one fits equally well.
+    Many,
+}
+
+/// How well something fits an attempt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
+enum Fit {
+    /// Nothing but the ISN and a plausible destination.
+    Weak,
+    /// The client's address and port are equal.
+    Strong,
+    /// The server's too.
+    Exact,
+}
+
+impl Table {
+    pub(super) fn get(&self, serial: Serial) -> Option<&Open> {
+        self.attempts.get(&serial)
+    }
+
+    pub(super) fn get_mut(&mut self, serial: Serial) -> Option<&mut Open> {
+        self.attempts.get_mut(&serial)
+    }
+
+    /// Puts a new attempt in.
+    pub(super) fn insert(&mut self, open: Open) -> Serial {
+        let serial = self.next;
+        self.next += 1;
+        self.by_isn.entry(open.isn).or_default().push(serial);
+        for &tuple in &open.tuples {
+            self.by_tuple.entry((open.isn, tuple)).or_default().push(serial);
+        }
+        self.attempts.insert(serial, open);
+        serial
+    }
+
+    /// Lets an attempt be found by this tuple.
+    pub(super) fn index(&mut self, serial: Serial, tuple: Tuple) {
+        if let Some(open) = self.attempts.get_mut(&serial)
+            && !open.tuples.contains(&tuple)
+        {
+            open.tuples.push(tuple);
+            self.by_tuple.entry((open.isn, tuple)).or_default().push(serial);
+        }
+    }
+
+    /// Takes an attempt out.
+    pub(super) fn remove(&mut self, serial: Serial) -> Option<Open> {
+        let open = self.attempts.remove(&serial)?;
+        unlist(&mut self.by_isn, &open.isn, serial);
+        for &tuple in &open.tuples {
+            unlist(&mut self.by_tuple, &(open.isn, tuple), serial);
+        }
+        Some(open)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// All of them, in the order in which they came.
+    pub(super) fn serials(&self) -> Vec<Serial> {
+        let mut serials: Vec<_> = self.attempts.keys().copied().collect();
+        serials.sort_unstable();
+        serials
+    }
+
+    /// The attempt with this name.
+    pub(super) fn named(&self, id: AttemptId) -> Option<Serial> {
+        self.with_isn(id.isn)
+            .iter()
+            .copied()
+            .find(|serial| self.get(*serial).is_some_and(|open| open.id == Some(id)))
+    }
+
+    /// A name for an attempt that has none yet: its first SYN, or just after the last that was forgotten, so that no name is
+    /// given twice.
+    pub(super) fn mint(&self, serial: Serial, forgotten: Option<Time>) -> Option<AttemptId> {
+        let open = self.get(serial)?;
+        let after = forgotten.map_or(0, |at| at.0.saturating_add(1));
+        let first = open.first.0.max(after);
+        let nth = self
+            .with_isn(open.isn)
+            .iter()
+            .filter_map(|other| self.get(*other)?.id)
+            .filter(|id| id.first == first)
+            .map(|id| id.nth + 1)
+            .max()
+            .unwrap_or(0);
+        Some(AttemptId {
+            first,
+            isn: open.isn,
+            nth,
+        })
+    }
+
+    /// The attempt that a sighting belongs to.
+    pub(super) fn of_sighting<S: Surroundings>(
+        &self,
+        sighting: &Sighting,
+        window: Duration,
+        surroundings: &S,
+    ) -> Found {
+        let tuple = (sighting.client, sighting.server);
+        let exact = self.with_tuple(sighting.isn, tuple);
+        let same_point = exact.iter().copied().find(|serial| {
+            self.get(*serial).is_some_and(|open| {
+                open.leg(sighting.ifindex, sighting.direction)
+                    .is_some_and(|leg| (leg.facts.client, leg.facts.server) == tuple)
+            })
+        });
+        if let Some(serial) = same_point {
+            return Found::One(serial);
+        }
+        self.best(sighting.isn, tuple, |open| {
+            fit_sighting(open, sighting, window, surroundings)
+        })
+    }
+
+    /// The attempt that a drop event belongs to.
+    pub(super) fn of_drop<S: Surroundings>(&self, drop: &Drop, window: Duration, surroundings: &S) -> Found {
+        self.best(drop.isn, (drop.client, drop.server), |open| {
+            fit_drop(open, drop, window, surroundings)
+        })
+    }
+
+    /// Whether a drop event belongs to this attempt and no other.
+    pub(super) fn claims<S: Surroundings>(
+        &self,
+        serial: Serial,
+        drop: &Drop,
+        window: Duration,
+        surroundings: &S,
+    ) -> bool {
+        self.of_drop(drop, window, surroundings) == Found::One(serial)
+    }
+
+    /// Parts what was joined to another client's SYN by nothing but its ISN, and may as well belong to this one: the points
+    /// that two attempts claim stand alone from then on.
+    pub(super) fn contest<S: Surroundings>(
+        &mut self,
+        sighting: &Sighting,
+        window: Duration,
+        surroundings: &S,
+    ) -> Vec<(Serial, Serial)> {
+        if sighting.direction != Direction::FromPod {
+            return Vec::new();
+        }
+        let contested: Vec<_> = self
+            .comparable(sighting.isn)
+            .iter()
+            .filter_map(|&serial| {
+                let open = self.get(serial)?;
+                let source = open.source()?.facts.client;
+                let near = near(open, first(sighting), sighting.at, window);
+                let position = open.legs.iter().position(|leg| {
+                    leg.facts.direction == Direction::ToPod
+                        && leg.facts.client != source
+                        && becomes(sighting.server, leg.facts.server, open.first, surroundings)
+                })?;
+                (source != sighting.client && near).then_some((serial, position))
+            })
+            .collect();
+        contested
+            .into_iter()
+            .filter_map(|(serial, position)| Some((serial, self.part(serial, position)?)))
+            .collect()
+    }
+
+    fn part(&mut self, serial: Serial, position: usize) -> Option<Serial> {
+        let open = self.get_mut(serial)?;
+        if !matches!(open.phase, Phase::Running { .. }) {
+            return None;
+        }
+        let leg = open.legs.remove(position);
+        let tuple = (leg.facts.client, leg.facts.server);
+        let shared = open
+            .legs
+            .iter()
+            .any(|leg| (leg.facts.client, leg.facts.server) == tuple);
+        if !shared {
+            open.tuples.retain(|&other| other != tuple);
+        }
+        open.first = open.legs.iter().map(|leg| leg.facts.first).min()?;
+        open.last = open.legs.iter().map(|leg| leg.last).max()?;
+        let mut alone = Open::new(open.isn, leg.facts.first);
+        alone.last = leg.last;
+        alone.touched = open.touched;
+        alone.solo = true;
+        alone.tuples.push(tuple);
+        alone.legs.push(leg);
+        if !shared {
+            unlist(&mut self.by_tuple, &(alone.isn, tuple), serial);
+        }
+        Some(self.insert(alone))
+    }
+
+    fn best(&self, isn: u32, tuple: Tuple, fit: impl Fn(&Open) -> Option<Fit>) -> Found {
+        let all = self.comparable(isn);
+        let candidates = if all.is_empty() {
+            self.with_tuple(isn, tuple)
+        } else {
+            all
+        };
+        let mut best: Option<Fit> = None;
+        let mut found = Found::None;
+        for &serial in candidates {
+            let Some(fit) = self.get(serial).and_then(&fit) else {
+                continue;
+            };
+            if best.is_none_or(|best| fit > best) {
+                best = Some(fit);
+                found = Found::One(serial);
+            } else if best == Some(fit) {
+                found = Found::Many;
+            }
+        }
+        found
+    }
+
+    fn with_isn(&self, isn: u32) -> &[Serial] {
+        self.by_isn.get(&isn).map_or(&[], Vec::as_slice)
+    }
+
+    fn comparable(&self, isn: u32) -> &[Serial] {
+        let all = self.with_isn(isn);
+        if all.len() > MAX_COMPARED { &[] } else { all }
+    }
+
+    fn with_tuple(&self, isn: u32, tuple: Tuple) -> &[Serial] {
+        self.by_tuple.get(&(isn, tuple)).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn unlist<K: Eq + std::hash::Hash>(map: &mut HashMap<K, Vec<Serial>>, key: &K, serial: Serial) {
+    if let Some(list) = map.get_mut(key) {
+        if let Some(position) = list.iter().position(|&other| other == serial) {
+            list.swap_remove(position);
+        }
+        if list.is_empty() {
+            map.remove(key);
+        }
+    }
+}
+
+/// The first SYN that a sighting tells of.
+pub(super) fn first(sighting: &Sighting) -> Time {
+    sighting
+        .pending
+        .map_or(sighting.at, |pending| pending.first.min(sighting.at))
+}
+
+/// Whether `from … to` and the attempt's own SYNs are at most `window` apart.
+fn near(open: &Open, from: Time, to: Time, window: Duration) -> bool {
+    from.since(open.last) <= window && open.first.since(to) <= window
+}
+
+fn becomes<S: Surroundings>(dialled: SocketAddr, seen: SocketAddr, at: Time, surroundings: &S) -> bool {
+    dialled == seen || surroundings.may_become(dialled, seen, at)
+}
+
+/// How a sighting at a point that the attempt was not seen at fits it.
+fn fit_sighting<S: Surroundings>(open: &Open, sighting: &Sighting, window: Duration, surroundings: &S) -> Option<Fit> {
+    // Another tuple with this ISN at the same point is another attempt.
+    if open.leg(sighting.ifindex, sighting.direction).is_some() {
+        return None;
+    }
+    let seen = (sighting.client, sighting.server);
+    if open.tuples.contains(&seen) {
+        return Some(Fit::Exact);
+    }
+    let at = first(sighting);
+    let (client, plausible) = match (open.dialled(), sighting.direction) {
+        (Some((client, server)), Direction::ToPod) => (client, becomes(server, seen.1, open.first, surroundings)),
+        // Only behind a gateway pod is a SYN seen to come from two pods, and the client must be the same.
+        (Some((client, server)), Direction::FromPod) => (
+            client,
+            client == seen.0
+                && (becomes(server, seen.1, open.first, surroundings)
+                    || becomes(seen.1, server, open.first, surroundings)),
+        ),
+        (None, direction) => {
+            let sink = &open.sink()?.facts;
+            let plausible = match direction {
+                Direction::FromPod => becomes(seen.1, sink.server, at, surroundings),
+                // A bridge floods one SYN to many pods, and does not translate it.
+                Direction::ToPod => false,
+            };
+            (sink.client, plausible)
+        }
+    };
+    if !plausible {
+        return None;
+    }
+    if client == seen.0 {
+        // However late: a SYN may be delivered for the first time long after others were dropped.
+        return Some(Fit::Strong);
+    }
+    (!open.solo && near(open, at, sighting.at, window)).then_some(Fit::Weak)
+}
+
+fn fit_drop<S: Surroundings>(open: &Open, drop: &Drop, window: Duration, surroundings: &S) -> Option<Fit> {
+    let seen = (drop.client, drop.server);
+    if open.tuples.contains(&seen) {
+        return Some(Fit::Exact);
+    }
+    let (client, server) = match open.dialled() {
+        Some(dialled) => dialled,
+        None => {
+            let sink = &open.sink()?.facts;
+            (sink.client, sink.server)
+        }
+    };
+    let plausible = becomes(server, drop.server, open.first, surroundings)
+        || open.dialled().is_none() && becomes(drop.server, server, open.first, surroundings);
+    if !plausible || !near(open, drop.at, drop.at, window) {
+        return None;
+    }
+    if client == drop.client {
+        Some(Fit::Strong)
+    } else {
+        (!open.solo).then_some(Fit::Weak)
+    }
+}
