@@ -176,6 +176,10 @@ fn no_target(facts: Facts<'_>, cause: Cause) -> Grade {
             Confidence::Probable,
             "the address lies among those of the known Services, which only suggests that it is one",
         ),
+        (Cause::StaleAddress, true) => Grade::of(
+            Confidence::Confirmed,
+            "the wire agrees: nobody was reached at that address",
+        ),
         (_, true) => Grade::of(
             Confidence::Confirmed,
             "the wire agrees: the SYN kept the dialled address and was stopped on this node",

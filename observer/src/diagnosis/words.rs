@@ -50,13 +50,13 @@ pub(crate) fn drop_label(drop: &Drop) -> String {
     }
 }
 
-/// The drop as a clause: who, where, and the kernel's own words.
+/// The drop as a clause: who, the kernel's own words, where.
 pub(crate) fn drop(drop: &Drop) -> String {
     let place = match drop.place {
         Place::Node => "in the node's network namespace",
         Place::Pod { .. } => "in a pod's network namespace",
     };
-    format!("{} {place} ({})", drops::read(drop).words, drop_label(drop))
+    format!("{} ({}, {place})", drops::read(drop).words, drop_label(drop))
 }
 
 /// A duration as people read it: three digits and a unit.

@@ -9,6 +9,9 @@ use crate::diagnosis::{Cause, Confidence, diagnose, table};
 use crate::endpoint::{Identity, Unknown};
 use crate::policy::{Direction, Undecidable};
 
+/// A step of building.
+type Change = fn(Build) -> Build;
+
 /// Both families must give this row and cause.
 fn check(label: &str, row: u8, cause: Option<Cause>, change: impl Fn(Build) -> Build) {
     for (family, start) in [("IPv4", Build::new()), ("IPv6", Build::v6())] {
@@ -263,8 +266,8 @@ fn row_15_aborted() {
 
 #[test]
 fn an_open_answer_leaves_the_cause_open_and_tells_the_wire() {
-    let open = |change: fn(Build) -> Build| diagnose(&change(Build::new().open(Undecidable::HostNetwork)).0);
-    let cases: [(&str, fn(Build) -> Build); 6] = [
+    let open = |change: Change| diagnose(&change(Build::new().open(Undecidable::HostNetwork)).0);
+    let cases: [(&str, Change); 6] = [
         ("connected", Build::connected),
         ("refused", Build::refused),
         ("rejected", Build::rejected),

@@ -1,0 +1,68 @@
+//! Records about the observer itself: coverage, warnings, losses.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::record::{RecordType, SCHEMA};
+use crate::objects::Str;
+use crate::time::Time;
+
+/// What a status record is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// The observer began.
+    Started,
+    /// What is observed, and what is not; again whenever that changes.
+    Coverage,
+    /// Something is missing, and the observer goes on without it.
+    Warning,
+    /// Events or table entries were lost.
+    Lost,
+    /// The objects were read, or read again.
+    Objects,
+    /// The last record: attempts by outcome and cause, and losses.
+    Summary,
+}
+
+/// A record of `type` `status`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    schema: u32,
+    #[serde(rename = "type")]
+    kind: RecordType,
+    #[serde(serialize_with = "super::record::time")]
+    time: Time,
+    node: Str,
+    event: Event,
+    text: String,
+    fields: Map<String, Value>,
+}
+
+impl Status {
+    /// `text` is a sentence for people; `fields` say the same for programs, as each event needs it.
+    #[must_use]
+    pub fn new(time: Time, node: &Str, event: Event, text: impl Into<String>, fields: Map<String, Value>) -> Self {
+        Self {
+            schema: SCHEMA,
+            kind: RecordType::Status,
+            time,
+            node: node.clone(),
+            event,
+            text: text.into(),
+            fields,
+        }
+    }
+
+    /// The sentence, without control characters.
+    #[must_use]
+    pub fn text(&self) -> String {
+        super::paint::clean(&self.text).into_owned()
+    }
+
+    /// One JSON object on one line.
+    #[must_use]
+    pub fn json(&self) -> String {
+        super::line(self)
+    }
+}
