@@ -14,6 +14,7 @@
 //! Each lab has its own namespaces with names of their own, so labs run side by side; dropping one removes everything.
 
 mod firewall;
+mod hooks;
 mod manifests;
 mod netns;
 mod observer;
@@ -26,6 +27,7 @@ mod topology;
 mod traffic;
 
 pub use firewall::Chain;
+pub use hooks::{FOREIGN, ForeignTcx, add_foreign_clsact_drop, clsact_filters, tcx_programs};
 pub use manifests::Manifests;
 pub use netns::NetNs;
 pub use observer::{Finished, Observer, Tail, binary};

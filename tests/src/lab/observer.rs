@@ -79,6 +79,11 @@ impl Tail {
             command.args(["-o", format]);
         }
         command.args(&self.arguments);
+        // A setting of the developer's must not change what is tested.
+        command
+            .env_remove("RUST_LOG")
+            .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE");
         // Its own process group: a Ctrl-C in the terminal reaches it only when we pass it on.
         command
             .process_group(0)
@@ -301,8 +306,8 @@ impl Drop for Observer {
 
 /// The interfaces that a status record says are observed.
 pub(crate) fn observed_links(status: &Value) -> BTreeSet<&str> {
-    let interfaces = status["interfaces"].as_array().map(Vec::as_slice).unwrap_or_default();
-    interfaces
+    let attached = status["attached"].as_array().map(Vec::as_slice).unwrap_or_default();
+    attached
         .iter()
         .filter_map(|interface| interface["name"].as_str())
         .collect()

@@ -1,8 +1,11 @@
 //! Denied by a policy and dropped on the way: which direction, which policy, which rule came nearest (row 7).
+//!
+//! Where it must be `confirmed`, the node dials the destination first, as the kubelet's probes do: from then on the hook there is
+//! known to see what passes.
 
 use nix::errno::Errno;
 use observer_tests::lab::{Chain, pod, service};
-use observer_tests::scenario::{Scenario, dial};
+use observer_tests::scenario::{From, Scenario, dial};
 use serde_json::json;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -31,6 +34,7 @@ spec: { podSelector: {}, policyTypes: [Egress] }
         )
         .rule(Chain::Enforce, "{ip} saddr {default-deny-egress/cart} drop")
         .listens("default-deny-egress/api", 8080)
+        .dial(dial("", "{default-deny-egress/api}", 8080).by(From::Node))
         .dial(dial("default-deny-egress/cart", "{default-deny-egress/api}", 8080).reads(Errno::ETIMEDOUT).says(json!({
             "outcome": "timeout", "origin": "unknown", "reach": "left-source", "syns": { "$in": [3, 4, 5] },
             "handshake_us": null,
@@ -62,6 +66,7 @@ spec:
         )
         .rule(Chain::Enforce, "{ip} saddr {label-typo/cart} {ip} daddr {label-typo/api} drop")
         .listens("label-typo/api", 8080)
+        .dial(dial("", "{label-typo/api}", 8080).by(From::Node))
         .dial(dial("label-typo/cart", "{label-typo/api}", 8080).reads(Errno::ETIMEDOUT).says(json!({
             "outcome": "timeout", "reach": "left-source",
             "verdict": {
@@ -92,6 +97,7 @@ spec:
         )
         .rule(Chain::Enforce, "{ip} saddr {service-port/homepage} tcp dport != 80 drop")
         .listens("service-port/immich", 2283)
+        .dial(dial("", "{service-port/immich}", 2283).by(From::Node))
         .dial(dial("service-port/homepage", "{svc service-port/immich}", 80).reads(Errno::ETIMEDOUT).says(json!({
             "outcome": "timeout", "reach": "left-source",
             "destination": {
@@ -117,6 +123,7 @@ spec: { podSelector: {}, policyTypes: [Ingress, Egress] }
 ",
         )
         .rule(Chain::Enforce, "{ip} saddr {deny-both/cart} drop")
+        .dial(dial("", "{deny-both/api}", 8080).by(From::Node).reads(Errno::ECONNREFUSED))
         .dial(dial("deny-both/cart", "{deny-both/api}", 8080).reads(Errno::ETIMEDOUT).says(json!({
             "outcome": "timeout",
             "verdict": { "decision": "denied", "egress": { "decision": "denied" }, "ingress": { "decision": "denied" } },
@@ -138,6 +145,11 @@ spec: { podSelector: {}, policyTypes: [Egress] }
 ",
         )
         .rule(Chain::Enforce, "{ip} saddr {impatient/cart} drop")
+        .dial(
+            dial("", "{impatient/api}", 8080)
+                .by(From::Node)
+                .reads(Errno::ECONNREFUSED),
+        )
         .dial(
             dial("impatient/cart", "{impatient/api}", 8080)
                 .patience(500)

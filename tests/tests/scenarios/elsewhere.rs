@@ -128,7 +128,7 @@ fn node_refusal() -> Scenario {
                 .reads(Errno::ECONNREFUSED)
                 .says(json!({
                     "outcome": "refused", "origin": "node", "destination": { "kind": "node", "name": "worker-1" },
-                    "drop": { "reason": "NO_SOCKET" }, "cause": { "$not": "policy-rejected" },
+                    "drop": { "reason": "NO_SOCKET" }, "cause": "app-not-listening",
                 })),
         )
 }

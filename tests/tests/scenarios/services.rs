@@ -14,8 +14,6 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         not_ready(),
         local(),
         other_port(),
-        unknown_address(),
-        stale(),
     ]
 }
 
@@ -129,42 +127,5 @@ fn other_port() -> Scenario {
             dial("other-port/cart", "{svc other-port/api}", 8080)
                 .reads(Errno::ECONNREFUSED)
                 .says(json!({ "outcome": "rejected", "cause": "no-such-service-port" })),
-        )
-}
-
-/// A Service that was deleted; its address is still in some configuration.
-fn unknown_address() -> Scenario {
-    Scenario::new("unknown-service")
-        .pod(pod("unknown-service/cart"))
-        .pod(pod("unknown-service/api"))
-        .service(service("unknown-service/api", 80, 8080).ready("unknown-service/api"))
-        .rule(Chain::Raw, "{ip} daddr {svc unknown-service/api} drop")
-        .then(|lab, family| {
-            // Once for both families: the object is the same.
-            if family == Family::V4 {
-                lab.manifests().remove("Service", "unknown-service/api")?;
-            }
-            Ok(())
-        })
-        .only(&[Family::V4])
-        .dial(
-            dial("unknown-service/cart", "{svc unknown-service/api}", 80)
-                .reads(Errno::ETIMEDOUT)
-                .says(json!({ "outcome": "timeout", "cause": "unknown-service-address" })),
-        )
-}
-
-/// A pod that is gone, whose address somebody still dials.
-fn stale() -> Scenario {
-    Scenario::new("stale")
-        .pod(pod("stale/cart"))
-        .pod(pod("stale/api"))
-        .rule(Chain::Enforce, "{ip} daddr {stale/api} drop")
-        .only(&[Family::V4])
-        .then(|lab, _| lab.manifests().remove("Pod", "stale/api"))
-        .dial(
-            dial("stale/cart", "{stale/api}", 8080)
-                .reads(Errno::ETIMEDOUT)
-                .says(json!({ "outcome": "timeout", "cause": "stale-address" })),
         )
 }
