@@ -226,7 +226,7 @@ impl Observer {
     pub fn await_links(&self, links: &[&str]) -> Result<()> {
         let wanted: BTreeSet<&str> = links.iter().copied().collect();
         self.await_output(READY_WITHIN, |_, records, _| {
-            let status = records.iter().rev().find(|record| record["type"] == "status")?;
+            let status = records.iter().rev().find(|record| record["event"] == "coverage")?;
             (observed_links(status) == wanted).then_some(())
         })
         .with_context(|| format!("waiting for the observer to cover {wanted:?}"))
@@ -306,7 +306,10 @@ impl Drop for Observer {
 
 /// The interfaces that a status record says are observed.
 pub(crate) fn observed_links(status: &Value) -> BTreeSet<&str> {
-    let attached = status["attached"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let attached = status["fields"]["attached"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     attached
         .iter()
         .filter_map(|interface| interface["name"].as_str())

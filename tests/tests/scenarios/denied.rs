@@ -36,7 +36,7 @@ spec: { podSelector: {}, policyTypes: [Egress] }
         .listens("default-deny-egress/api", 8080)
         .dial(dial("", "{default-deny-egress/api}", 8080).by(From::Node))
         .dial(dial("default-deny-egress/cart", "{default-deny-egress/api}", 8080).reads(Errno::ETIMEDOUT).says(json!({
-            "outcome": "timeout", "origin": "unknown", "reach": "left-source", "syns": { "$in": [3, 4, 5] },
+            "outcome": "timeout", "origin": null, "reach": "left-source", "syns": { "$in": [3, 4, 5] },
             "handshake_us": null,
             "verdict": {
                 "decision": "denied",

@@ -25,7 +25,7 @@ fn dead_neighbour() -> Scenario {
             dial("dead/cart", "{dead/api}", 8080)
                 .reads(Errno::EHOSTUNREACH)
                 .says(json!({
-                    "outcome": "unreachable", "origin": "path", "verdict": { "decision": "allowed" },
+                    "outcome": "unreachable", "origin": "node", "verdict": { "decision": "allowed" },
                     "cause": "blocked-not-by-policy", "reasons": { "$text": "eighbour" },
                 })),
         )
@@ -39,7 +39,7 @@ fn no_route() -> Scenario {
             lab.node().ip("route add unreachable 198.51.100.1\nroute add blackhole 198.51.100.2\n")
         })
         .dial(dial("no-route/cart", "198.51.100.1", 80).reads(Errno::EHOSTUNREACH).says(json!({
-            "outcome": "unreachable", "origin": "path", "destination": { "kind": "external" }, "cause": "blocked-not-by-policy",
+            "outcome": "unreachable", "origin": "node", "destination": { "kind": "external" }, "cause": "blocked-not-by-policy",
         })))
         .dial(dial("no-route/cart", "198.51.100.2", 80).reads(Errno::ETIMEDOUT).says(json!({
             "outcome": "timeout", "drop": { "reason": { "$not": null } }, "cause": "blocked-not-by-policy",
