@@ -13,6 +13,10 @@ pub mod diagnosis;
 pub mod endpoint;
 pub mod objects;
 pub mod policy;
+#[expect(
+    unsafe_code,
+    reason = "BPF system calls that aya does not make, and entering a pod's network namespace"
+)]
 pub mod probe;
 pub mod report;
 pub mod time;

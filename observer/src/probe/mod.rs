@@ -1,3 +1,9 @@
 //! The kernel side, seen from user space: what is loaded, and where it is attached.
 pub mod btf;
+pub mod coverage;
+pub mod inventory;
+pub mod links;
+pub mod netlink;
+pub mod netns;
 pub mod object;
+pub mod symbols;
