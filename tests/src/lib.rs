@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lab/       namespaces, veths, Services as DNAT, enforcement as nftables, sockets, the observer under test
+//! watch      a probe inside a namespace, and what it tells
 //! testrun    the kernel programs under BPF_PROG_TEST_RUN, with packets made by hand
 //! scenario/  objects + traffic + what must be said, as data, and the runner
 //! demo/      the story that `cargo xtask demo` plays
@@ -12,3 +13,4 @@ pub mod demo;
 pub mod lab;
 pub mod scenario;
 pub mod testrun;
+pub mod watch;
