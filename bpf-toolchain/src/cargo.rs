@@ -73,6 +73,9 @@ pub fn command(toolchain: &Toolchain, verb: Verb, root: &Path, target: &Path) ->
         format!("-Clinker={}", toolchain.linker.path.display()),
         // The loader needs BTF for the maps and the tracepoints; the linker makes it from debug information.
         "-Clink-arg=--btf".to_owned(),
+        // Otherwise LLVM leaves every small memset and memcpy as a call of a function that goes byte by byte, which doubles
+        // the cost of a handshake.
+        "-Clink-arg=--disable-expand-memcpy-in-order".to_owned(),
         "-Cdebuginfo=2".to_owned(),
     ];
     command
