@@ -22,7 +22,7 @@
 //! to_pod               tc classifier    egress of the host side of a pod's veth
 //! kfree_skb            BTF tracepoint   kfree_skb, where its prototype has a reason (5.17 and later)
 //! kfree_skb_no_reason  BTF tracepoint   kfree_skb of older kernels
-//! empty                tc classifier    nothing: what the benchmark compares with
+//! empty, connection    tc classifier    nothing: only the benchmark runs them
 //! ```
 //!
 //! `HANDSHAKES`, `INTERFACES`, `EXPIRED` and `EVENTS` have default sizes that the loader may change before loading.
@@ -182,6 +182,9 @@ pub struct Interface {
     /// everything else that the programs do with it.
     pub seen_ns: [u64; 2],
 }
+
+/// Where the benchmark's program `connection` finds the SYN-ACK: two frames in one packet.
+pub const CONNECTION_AT: u32 = 128;
 
 /// Global (u32): the most handshakes that one interface may have pending.
 pub const SHARE: &str = "SHARE";

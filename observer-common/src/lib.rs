@@ -11,10 +11,14 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "craft"))]
 extern crate std;
 
 pub mod abi;
 pub mod bytes;
+#[cfg(any(test, feature = "craft"))]
+pub mod craft;
+#[cfg(any(test, feature = "craft"))]
+pub mod fuzz;
 pub mod handshake;
 pub mod packet;

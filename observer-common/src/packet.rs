@@ -64,6 +64,7 @@ pub enum What {
 
 /// A packet that may change a handshake. Numbers in host order, addresses in 16 bytes (IPv4 as IPv4-mapped).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(align(8))]
 pub struct Segment {
     /// What it is.
     pub what: What,
@@ -125,6 +126,20 @@ pub fn leaves_at_once<B: Bytes + ?Sized>(bytes: &B) -> bool {
         },
         VLAN | VLAN_OUTER => false,
         _ => true,
+    }
+}
+
+/// Reads the usual layout, whose places are constants: Ethernet, IPv4 without options or IPv6 without extension headers, TCP. The kernel
+/// does so by direct packet access, at a third of the cost. `false` says nothing: [`parse`] decides.
+#[inline(always)]
+pub fn read_plain<B: Bytes + ?Sized>(bytes: &B, segment: &mut Segment) -> bool {
+    let Some(head) = bytes.read::<34>(0) else {
+        return false;
+    };
+    match u16::from_be_bytes([head[12], head[13]]) {
+        IPV4 => Ip::plain_v4(&head).is_some_and(|ip| tcp(bytes, &ip, segment).is_ok()),
+        IPV6 => Ip::plain_v6(&head).is_some_and(|ip| tcp(bytes, &ip, segment).is_ok()),
+        _ => false,
     }
 }
 

@@ -5,14 +5,26 @@ use aya_ebpf::{
 };
 use observer_common::bytes::Bytes;
 
-/// The linear part of a packet, by direct access. Only for constant places: the verifier wants to know where it reads.
-pub(crate) struct Linear<'a>(pub(crate) &'a TcContext);
+/// The linear part of a packet from `start` on, by direct access. Only for constant places: the verifier wants to know where it reads.
+pub(crate) struct Linear<'a> {
+    pub(crate) ctx: &'a TcContext,
+    pub(crate) start: u32,
+}
 
 impl Bytes for Linear<'_> {
     #[inline(always)]
     fn fill<const N: usize>(&self, at: u32, into: &mut [u8; N]) -> bool {
-        let from = self.0.data() + at as usize;
-        if from + N > self.0.data_end() {
+        let skb = self.ctx.skb.skb;
+        // Volatile, so that the compiler does not hand the pointers to a function of its own as numbers, which the verifier refuses.
+        // SAFETY: reads fields of the context, which the verifier checks.
+        let (data, end) = unsafe {
+            (
+                (&raw const (*skb).data).read_volatile(),
+                (&raw const (*skb).data_end).read_volatile(),
+            )
+        };
+        let from = data as usize + self.start as usize + at as usize;
+        if from + N > end as usize {
             return false;
         }
         // SAFETY: the bytes lie between `data` and `data_end`, as the verifier checks too; an array of bytes has no alignment.

@@ -21,6 +21,7 @@ use aya_ebpf::{
 };
 use observer_common::abi::direction;
 
+mod benchmark;
 mod bytes;
 mod drops;
 mod globals;
@@ -39,12 +40,6 @@ fn from_pod(ctx: TcContext) -> i32 {
 #[classifier]
 fn to_pod(ctx: TcContext) -> i32 {
     wire::look(&ctx, direction::TO_POD);
-    TC_ACT_UNSPEC
-}
-
-/// What a tc program costs that does nothing: the benchmark's measure.
-#[classifier]
-fn empty(_ctx: TcContext) -> i32 {
     TC_ACT_UNSPEC
 }
 

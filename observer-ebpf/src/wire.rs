@@ -23,10 +23,13 @@ use crate::{
 /// Looks at one packet. `hook` is its direction.
 #[inline(always)]
 pub(crate) fn look(ctx: &TcContext, hook: u8) {
-    if packet::leaves_at_once(&Linear(ctx)) {
+    if packet::leaves_at_once(&Linear { ctx, start: 0 }) {
         return;
     }
     let mut segment = Segment::default();
+    if read_plain(ctx, 0, &mut segment) {
+        return act(ctx, &segment, hook);
+    }
     match parse(ctx, &mut segment) {
         outcome::FOUND => act(ctx, &segment, hook),
         outcome::FRAGMENT => count(Counter::Fragments),
@@ -38,7 +41,13 @@ pub(crate) fn look(ctx: &TcContext, hook: u8) {
     }
 }
 
-/// `packet::parse` in two functions, whose frames take turns on the 512 bytes of stack, as that of [`At::apply`] does.
+/// A function of its own, as the next ones are: their frames take turns on the 512 bytes of stack.
+#[inline(never)]
+pub(crate) fn read_plain(ctx: &TcContext, start: u32, segment: &mut Segment) -> bool {
+    packet::read_plain(&Linear { ctx, start }, segment)
+}
+
+/// `packet::parse` in two functions.
 #[inline(always)]
 fn parse(ctx: &TcContext, segment: &mut Segment) -> u32 {
     let mut ip = MaybeUninit::uninit();
@@ -63,8 +72,9 @@ fn read(ctx: &TcContext, ip: &Ip, segment: &mut Segment) -> u32 {
     outcome::of(packet::read(&Whole(ctx), ip, segment))
 }
 
+/// Does what the packet means.
 #[inline(always)]
-fn act(ctx: &TcContext, segment: &Segment, hook: u8) {
+pub(crate) fn act(ctx: &TcContext, segment: &Segment, hook: u8) {
     // SAFETY: reads a field of the context, which the verifier checks.
     let ifindex = unsafe { (*ctx.skb.skb).ifindex };
     // SAFETY: the helper has no preconditions.
@@ -106,47 +116,76 @@ impl At<'_> {
     fn apply(&self, by_client: bool) -> bool {
         let side = if by_client { Side::Client } else { Side::Server };
         let key = handshake::key(self.segment, side, self.ifindex, self.hook);
+        if matches!(self.segment.what, What::Syn)
+            && let Table::Insert(new) = handshake::step(self.segment, side, None, self.now).table
+        {
+            // Most SYNs are the first of their tuple: putting them there spares the look-up.
+            return match self.insert(&key, &new) {
+                Ok(()) => false,
+                Err(lost) => self.change(side, &key, lost),
+            };
+        }
+        self.change(side, &key, None)
+    }
+
+    /// Does what the packet means to the entry that is there, if one is. Says whether there was one.
+    #[inline(always)]
+    fn change(&self, side: Side, key: &Key, lost: Option<Counter>) -> bool {
         // SAFETY: copied at once. If user space removes the entry at this moment and the slot is used again, the copy may be of another
         // handshake: its ISN then does not fit, and the packet is treated as one without an entry.
-        let pending = unsafe { HANDSHAKES.get(&key) }.copied();
-        let step = handshake::step(self.segment, side, pending.as_ref(), self.now);
+        let Some(pending) = unsafe { HANDSHAKES.get(key) }.copied() else {
+            return self.without_entry(side, key, lost);
+        };
+        let step = handshake::step(self.segment, side, Some(&pending), self.now);
         if let Some(counter) = step.count {
             count(counter);
         }
         match step.table {
-            Table::Keep => {}
-            Table::Insert(new) => self.insert(&key, &new),
+            Table::Keep | Table::Insert(_) => {}
             // Fails if the entry was removed at this moment: then the event still tells of this SYN.
             Table::Update(new) => {
-                let _ = HANDSHAKES.insert(&key, &new, u64::from(BPF_EXIST));
+                let _ = HANDSHAKES.insert(key, &new, u64::from(BPF_EXIST));
             }
             Table::Replace(new) => {
-                self.remove(&key);
-                self.insert(&key, &new);
+                self.remove(key);
+                if let Err(Some(lost)) = self.insert(key, &new) {
+                    count(lost);
+                }
             }
             Table::Remove => {
-                if !self.remove(&key) {
+                if !self.remove(key) {
                     // Another CPU, or user space, was first; what it found is told by it.
                     return true;
                 }
             }
         }
         if step.event != 0 {
-            debug!(
-                self.ctx,
-                "event {} at interface {}, hook {}", step.event, self.ifindex, self.hook
-            );
-            self.emit(step.event, &key, pending.as_ref());
+            self.emit(step.event, key, Some(&pending));
         }
-        pending.is_some()
+        true
     }
 
     #[inline(always)]
-    fn insert(&self, key: &Key, new: &Pending) {
+    fn without_entry(&self, side: Side, key: &Key, lost: Option<Counter>) -> bool {
+        if let Some(lost) = lost {
+            count(lost);
+        }
+        let step = handshake::step(self.segment, side, None, self.now);
+        if let Some(counter) = step.count {
+            count(counter);
+        }
+        if step.event != 0 {
+            self.emit(step.event, key, None);
+        }
+        false
+    }
+
+    /// Puts a handshake where nothing is. If that fails: what to count, unless there is an entry with this key.
+    #[inline(always)]
+    fn insert(&self, key: &Key, new: &Pending) -> Result<(), Option<Counter>> {
         let interface = self.interface;
         if interface.is_null() {
-            count(Counter::LostShare);
-            return;
+            return Err(Some(Counter::LostShare));
         }
         // SAFETY: as above; a count that is one behind lets one SYN more through.
         let used = unsafe { (*interface).inserted.wrapping_sub((*interface).finished) };
@@ -156,8 +195,7 @@ impl At<'_> {
             // SAFETY: read at once; entries are not preallocated.
             let expired = unsafe { EXPIRED.get(&self.ifindex) }.copied().unwrap_or(0);
             if used.saturating_sub(expired) >= share {
-                count(Counter::LostShare);
-                return;
+                return Err(Some(Counter::LostShare));
             }
         }
         match HANDSHAKES.insert(key, new, u64::from(BPF_NOEXIST)) {
@@ -165,10 +203,10 @@ impl At<'_> {
                 count(Counter::Inserted);
                 // SAFETY: as above.
                 unsafe { add_one(&raw mut (*interface).inserted) };
+                Ok(())
             }
-            Err(E2BIG) => count(Counter::LostFull),
-            // Another CPU put the same SYN there first.
-            Err(_) => {}
+            Err(E2BIG) => Err(Some(Counter::LostFull)),
+            Err(_) => Err(None),
         }
     }
 
@@ -188,6 +226,10 @@ impl At<'_> {
 
     #[inline(always)]
     fn emit(&self, event: u8, key: &Key, pending: Option<&Pending>) {
+        debug!(
+            self.ctx,
+            "event {} at interface {}, hook {}", event, self.ifindex, self.hook
+        );
         let segment = self.segment;
         emit(|| Event {
             time_ns: self.now,

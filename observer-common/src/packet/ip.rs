@@ -1,5 +1,5 @@
 //! IPv4 with options, IPv6 with extension headers.
-use super::Skip;
+use super::{Skip, TCP};
 use crate::bytes::Bytes;
 
 /// How many IPv6 extension headers are followed. A sender that keeps to RFC 8200, 4.1 needs at most five of the kinds followed here
@@ -13,6 +13,7 @@ const AUTHENTICATION: u8 = 51;
 const DESTINATION_OPTIONS: u8 = 60;
 
 /// Where an IP header is and what follows it. Without the addresses, which only few packets need.
+#[derive(Clone, Copy, Debug)]
 pub struct Ip {
     /// Where the header starts.
     at: u32,
@@ -27,6 +28,38 @@ pub struct Ip {
     pub(super) payload_len: u32,
     /// A fragment with an offset: what follows is no header.
     pub(super) later_fragment: bool,
+}
+
+impl Ip {
+    /// IPv4 without options and with TCP, right behind an Ethernet header.
+    #[inline(always)]
+    pub(super) fn plain_v4(head: &[u8; 34]) -> Option<Self> {
+        let plain = head[14] == 0x45 && head[20] & 0x1f == 0 && head[21] == 0 && head[23] == TCP;
+        plain.then(|| Self {
+            at: 14,
+            v6: false,
+            protocol: TCP,
+            ttl: head[22],
+            payload_at: 34,
+            payload_len: u32::from(u16::from_be_bytes([head[16], head[17]])).saturating_sub(20),
+            later_fragment: false,
+        })
+    }
+
+    /// IPv6 with TCP and nothing between, right behind an Ethernet header.
+    #[inline(always)]
+    pub(super) fn plain_v6(head: &[u8; 34]) -> Option<Self> {
+        let plain = head[14] >> 4 == 6 && head[20] == TCP;
+        plain.then(|| Self {
+            at: 14,
+            v6: true,
+            protocol: TCP,
+            ttl: head[21],
+            payload_at: 54,
+            payload_len: u32::from(u16::from_be_bytes([head[18], head[19]])),
+            later_fragment: false,
+        })
+    }
 }
 
 #[inline(always)]
