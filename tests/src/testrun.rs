@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use aya::{
     Btf, Ebpf, EbpfLoader, TestRun as _, TestRunOptions,
     maps::{HashMap, MapData, PerCpuArray, RingBuf},
-    programs::{BtfTracePoint, SchedClassifier},
+    programs::{BtfTracePoint, LinkOrder, SchedClassifier, TcAttachType, tc::TcAttachOptions},
 };
 use observer::probe::object::OBJECT;
 use observer_common::abi::{self, Counter, Event, Interface, Key, Pending};
@@ -63,7 +63,7 @@ impl Programs {
             .map_max_entries("EVENTS", settings.ring)
             .load(OBJECT.programs()?)
             .context("cannot load the object")?;
-        for name in ["from_pod", "to_pod", "empty"] {
+        for name in ["from_pod", "to_pod", "empty", "connection"] {
             classifier(&mut bpf, name)?
                 .load()
                 .with_context(|| format!("cannot load {name}"))?;
@@ -103,6 +103,17 @@ impl Programs {
         };
         let result = classifier(&mut self.bpf, program)?.test_run(options)?;
         Ok(result.return_value.cast_signed())
+    }
+
+    /// Attaches a program (TCX) to the egress of an interface of the calling thread's network namespace. It goes with `self`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such interface, or the kernel has no TCX (before 6.6).
+    pub fn attach_egress(&mut self, program: &str, interface: &str) -> Result<()> {
+        let options = TcAttachOptions::TcxOrder(LinkOrder::default());
+        classifier(&mut self.bpf, program)?.attach_with_options(interface, TcAttachType::Egress, options)?;
+        Ok(())
     }
 
     /// Runs a program `repeat` times on one packet; the time of one run.
