@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lab/       namespaces, veths, Services as DNAT, enforcement as nftables, sockets, the observer under test
+//! bench/     figures, and the limits they are held to
 //! watch      a probe inside a namespace, and what it tells
 //! testrun    the kernel programs under BPF_PROG_TEST_RUN, with packets made by hand
 //! scenario/  objects + traffic + what must be said, as data, and the runner
@@ -9,6 +10,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod demo;
 pub mod lab;
 pub mod scenario;
