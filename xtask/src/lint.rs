@@ -5,6 +5,9 @@ use bpf_toolchain::{Toolchain, cargo as bpf};
 
 use crate::{setup, shell, tidy};
 
+/// The version that is installed where there is none.
+const CARGO_DENY: &str = "0.20.2";
+
 /// A check and its name.
 type Check = (&'static str, Box<dyn Fn() -> Result<()>>);
 
@@ -57,7 +60,13 @@ fn documentation() -> Result<()> {
 /// Licences, bans and sources always; advisories where their database can be had.
 fn dependencies() -> Result<()> {
     if !shell::on_path("cargo-deny") {
-        shell::run(&mut shell::cargo(["install", "cargo-deny", "--locked"]))?;
+        shell::run(&mut shell::cargo([
+            "install",
+            "cargo-deny",
+            "--version",
+            CARGO_DENY,
+            "--locked",
+        ]))?;
     }
     shell::run(&mut shell::cargo([
         "deny",

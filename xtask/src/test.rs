@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let kernel = shell::is_root() || shell::in_ci();
     if !kernel {
         println!(
-            "Not root: the kernel tests (tests/tests/*.rs) are left out. Run `sudo -E cargo xtask test` for them."
+            "Not root: the kernel tests (tests/tests/*.rs) are left out. For them: sudo -E env PATH=\"$PATH\" cargo xtask test"
         );
     }
     for command in runs(shell::on_path("cargo-nextest"), kernel, arguments.filter.as_deref()) {
