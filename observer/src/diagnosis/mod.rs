@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Honest before clever: a wrong "it is the policy" costs more trust than "undecidable". It owns what a drop reason means
-//! ([`drops`]); it does not own what the policies say or who an address was.
+//! ([`drops`]) and the pages that explain each code ([`pages`]); it does not own what the policies say or who an address was.
 
 mod advice;
 mod confidence;
@@ -16,6 +16,7 @@ pub mod drops;
 mod evidence;
 mod facts;
 pub(crate) mod misses;
+pub mod pages;
 mod reasons;
 mod service;
 mod table;
