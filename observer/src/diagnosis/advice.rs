@@ -1,9 +1,12 @@
 //! One line per cause: what to do next.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use super::facts::Facts;
 use super::{Cause, drops, words};
-use crate::endpoint::Identity;
-use crate::policy::{Direction, DirectionVerdict};
+use crate::objects::{Pod, Protocol};
+use crate::policy::{self, Direction, DirectionVerdict, Party, Question, Who};
 
 /// What to do; `None` where there is nothing to do.
 pub(super) fn advice(facts: Facts<'_>, cause: Cause) -> Option<String> {
@@ -74,24 +77,49 @@ fn changes(facts: Facts<'_>) -> String {
 
 fn change(facts: Facts<'_>, direction: Direction, verdict: &DirectionVerdict) -> String {
     if let Some(miss) = verdict.nearest.first() {
-        return lower_first(&miss.change);
+        return miss.change.clone();
     }
+    match verdict.policies.first() {
+        Some(policy) => policy::first_rule(policy, direction, &question(facts)),
+        None => format!("allow it in a policy that isolates {direction}"),
+    }
+}
+
+/// The attempt as a question, of which a first rule needs the two sides and the port.
+fn question(facts: Facts<'_>) -> Question {
     let attempt = &facts.all.attempt;
-    let port = attempt.backend.unwrap_or(attempt.server).port();
-    let peer = match direction {
-        Direction::Egress => facts.all.backend.as_ref().unwrap_or(&facts.all.destination),
-        Direction::Ingress => &facts.all.source,
+    let (address, pod) = target(facts);
+    let party = |address: std::net::IpAddr, pod: Option<&Arc<Pod>>| Party {
+        address,
+        who: pod.map_or(Who::External, |pod| Who::Pod(pod.clone())),
     };
-    let way = match direction {
-        Direction::Egress => "to",
-        Direction::Ingress => "from",
-    };
-    let policy = words::list(&verdict.policies[..verdict.policies.len().min(1)], 1);
-    let who = match &peer.identity {
-        Identity::Pod(pod) => format!("pod {}", pod.name),
-        _ => peer.address.ip().to_string(),
-    };
-    format!("add an {direction} rule to {policy} for TCP {port} {way} {who}")
+    Question {
+        source: party(attempt.client.ip(), facts.all.source.pod()),
+        destination: party(address.ip(), pod),
+        port: address.port(),
+        protocol: Protocol::Tcp,
+        dialled: Some(attempt.server).filter(|dialled| *dialled != address),
+        at: attempt.first,
+    }
+}
+
+/// Where the attempt went, or would have gone: policies answer alike for every backend where they answer at all.
+fn target<'a>(facts: Facts<'a>) -> (SocketAddr, Option<&'a Arc<Pod>>) {
+    let all = facts.all;
+    if let Some(backend) = &all.backend {
+        return (backend.address, backend.pod());
+    }
+    let usable = all.destination.service().and_then(|hit| {
+        let mut backends = hit.backends.iter();
+        backends.find(|backend| backend.ready && !backend.excluded)
+    });
+    match usable {
+        Some(backend) => (backend.address, backend.pod.as_ref()),
+        None => {
+            let address = all.attempt.backend.unwrap_or(all.attempt.server);
+            (address, all.destination.pod())
+        }
+    }
 }
 
 fn no_such_port(facts: Facts<'_>) -> String {
@@ -138,13 +166,5 @@ fn blocked(facts: Facts<'_>) -> String {
         _ => {
             "Look beyond this node: the destination's node, its firewall, a security group, the network between.".into()
         }
-    }
-}
-
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_lowercase().chain(chars).collect(),
-        None => String::new(),
     }
 }

@@ -276,7 +276,7 @@ impl Build {
                     target: port,
                     names_service_port: None,
                 }],
-                change: format!("Add TCP {port} to rule 1 of {namespace}/{name}"),
+                change: format!("add TCP {port} to rule 1 of {namespace}/{name}"),
             }],
             ..direction(Decision::Denied)
         };

@@ -43,3 +43,19 @@ fn evidence_tells_the_way_of_the_packet() {
         .collect();
     insta::assert_snapshot!(lines.join("\n"));
 }
+
+#[test]
+fn a_policy_without_rules_gets_its_first_one() {
+    let built = Build::new()
+        .service(80, &[(false, false), (true, false)])
+        .denied(Direction::Egress)
+        .with(|all| all.verdict.egress.nearest.clear());
+    let diagnosis = diagnose(&built.0);
+    assert_eq!(diagnosis.reasons[1], "there is no egress rule at all");
+    assert_eq!(
+        diagnosis.advice.as_deref(),
+        Some(
+            "To allow it: add an egress rule to homepage/allow-egress that allows TCP 2283 to pods app=immich-server in namespace immich."
+        )
+    );
+}
