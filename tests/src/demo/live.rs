@@ -1,14 +1,14 @@
 //! `observer tail` as an engineer would see it: its text is passed through as it comes.
 
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Read, Write};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -18,6 +18,7 @@ use crate::lab::{NetNs, binary};
 #[derive(Debug, Default)]
 struct Passed {
     text: String,
+    notices: String,
     ended: bool,
 }
 
@@ -38,7 +39,7 @@ impl Shared {
 pub(super) struct LiveTail {
     child: Child,
     shared: Arc<Shared>,
-    reader: Option<JoinHandle<()>>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl LiveTail {
@@ -50,32 +51,52 @@ impl LiveTail {
             // Its output is a pipe, but ends on a terminal.
             command.env("CLICOLOR_FORCE", "1");
         }
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped());
+        command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = node.enter(|| command.spawn()).context("starting observer tail")?;
         let output = child.stdout.take().context("observer tail has no output")?;
+        let notices = child.stderr.take().context("observer tail has no standard error")?;
         let shared = Arc::new(Shared::default());
-        let reader = Some(pass_through(output, Arc::clone(&shared)));
-        Ok(Self { child, shared, reader })
+        let text = pass_through(output, std::io::stdout(), &shared, |passed, chunk| {
+            passed.text.push_str(chunk);
+        });
+        let notices = pass_through(notices, std::io::stderr(), &shared, |passed, chunk| {
+            passed.notices.push_str(chunk);
+        });
+        Ok(Self {
+            child,
+            shared,
+            readers: vec![text, notices],
+        })
     }
 
     pub(super) fn id(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX))
     }
 
+    /// Waits until it says that it observes so many interfaces.
+    pub(super) fn await_attached(&self, interfaces: usize) -> Result<()> {
+        let said = format!("observing {interfaces} interface");
+        self.wait(Duration::from_secs(30), |passed| passed.notices.contains(&said))
+            .with_context(|| format!("waiting for observer tail to say \"{said}s\""))
+    }
+
     /// Waits until `count` attempts have been told.
-    pub(super) fn await_attempts(&self, count: usize, within: Duration) -> Result<()> {
+    pub(super) fn await_attempts(&self, count: usize) -> Result<()> {
+        self.wait(Duration::from_secs(10), |passed| attempts(&passed.text) >= count)
+            .with_context(|| format!("waiting for observer tail to tell of {count} attempts"))
+    }
+
+    fn wait(&self, within: Duration, done: impl Fn(&Passed) -> bool) -> Result<()> {
         let until = Instant::now() + within;
         let mut passed = self.shared.lock();
-        while attempts(&passed.text) < count {
+        while !done(&passed) {
             let left = until.saturating_duration_since(Instant::now());
-            if passed.ended {
-                bail!("observer tail ended");
-            }
-            ensure!(
-                !left.is_zero(),
-                "observer tail told {} attempts instead of {count}",
-                attempts(&passed.text)
-            );
+            ensure!(!passed.ended, "observer tail ended");
+            ensure!(!left.is_zero(), "the time is over");
             passed = self
                 .shared
                 .changed
@@ -91,7 +112,7 @@ impl LiveTail {
         // Gone already where Ctrl-C was passed on to it.
         let _ = kill(self.id(), Signal::SIGINT);
         let status = self.child.wait().context("waiting for observer tail")?;
-        if let Some(reader) = self.reader.take() {
+        for reader in self.readers.drain(..) {
             let _ = reader.join();
         }
         ensure!(status.success(), "observer tail ended with {status}");
@@ -107,14 +128,20 @@ impl Drop for LiveTail {
 }
 
 /// Copies chunks as they were written, so that an entry of several lines is not torn apart by a headline.
-fn pass_through(mut output: ChildStdout, shared: Arc<Shared>) -> JoinHandle<()> {
+fn pass_through(
+    mut from: impl Read + Send + 'static,
+    mut to: impl Write + Send + 'static,
+    shared: &Arc<Shared>,
+    keep: fn(&mut Passed, &str),
+) -> JoinHandle<()> {
+    let shared = Arc::clone(shared);
     std::thread::spawn(move || {
         let mut chunk = [0; 16 * 1024];
-        while let Ok(length @ 1..) = output.read(&mut chunk) {
+        while let Ok(length @ 1..) = from.read(&mut chunk) {
             // A closed terminal must not keep the lab from being taken down.
-            let _ = std::io::stdout().write_all(&chunk[..length]);
-            let _ = std::io::stdout().flush();
-            shared.lock().text.push_str(&String::from_utf8_lossy(&chunk[..length]));
+            let _ = to.write_all(&chunk[..length]);
+            let _ = to.flush();
+            keep(&mut shared.lock(), &String::from_utf8_lossy(&chunk[..length]));
             shared.changed.notify_all();
         }
         shared.lock().ended = true;

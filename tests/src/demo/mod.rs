@@ -14,7 +14,7 @@ mod story;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use nix::sys::signal::{Signal, kill};
@@ -60,7 +60,9 @@ pub fn run(options: &Options) -> Result<Ending> {
         .arg(&manifests)
         .start(lab.node(), &links)?;
     interrupt.end_with(&[live.id(), witness.id()]);
-    let told = tell(&chosen, lab, &live, &witness);
+    let told = live
+        .await_attached(links.len())
+        .and_then(|()| tell(&chosen, lab, &live, &witness));
     if options.keep && told.is_ok() {
         println!(
             "\nThe cluster stays until Ctrl-C. Its node: ip netns exec {} bash",
@@ -119,7 +121,7 @@ fn tell(scenes: &[Scene], lab: &Lab, live: &LiveTail, witness: &Observer) -> Res
             wrong.extend(attempt.check(witness));
         }
         attempts += played.len();
-        live.await_attempts(attempts, Duration::from_secs(10))
+        live.await_attempts(attempts)
             .with_context(|| format!("in scene {}", scene.name))?;
     }
     Ok(wrong)

@@ -78,6 +78,24 @@ impl NetNs {
     }
 }
 
+/// Removes namespaces of labs whose program was killed before it could.
+///
+/// A lab's namespaces are called `obs-<process id>-…`; those of running programs are left alone.
+pub(super) fn sweep() {
+    let Ok(entries) = std::fs::read_dir("/run/netns") else {
+        return;
+    };
+    for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+        let owner = name
+            .strip_prefix("obs-")
+            .and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        if owner.is_some_and(|owner| !PathBuf::from(format!("/proc/{owner}")).exists()) {
+            // Another lab may be sweeping, too.
+            let _ = shell::run("ip", &["netns", "del", &name], "");
+        }
+    }
+}
+
 impl Drop for NetNs {
     fn drop(&mut self) {
         if let Err(error) = shell::run("ip", &["netns", "del", &self.name], "") {

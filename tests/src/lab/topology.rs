@@ -1,13 +1,14 @@
 //! The node, its uplink and its addresses: what pods and Services are attached to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Result;
 
 use super::firewall::{self, Chain};
 use super::manifests::Manifests;
-use super::netns::NetNs;
+use super::netns::{self, NetNs};
 use super::pod::{Pod, PodSpec};
 use super::service::{Service, ServiceSpec};
 
@@ -117,6 +118,8 @@ impl Lab {
     /// A node with an uplink and no pods.
     pub fn new(topology: Topology) -> Result<Self> {
         static LABS: AtomicU32 = AtomicU32::new(0);
+        static SWEPT: Once = Once::new();
+        SWEPT.call_once(netns::sweep);
         let prefix = format!("obs-{}-{}", std::process::id(), LABS.fetch_add(1, Ordering::Relaxed));
         let node = NetNs::new(&format!("{prefix}-node"))?;
         let outside = NetNs::new(&format!("{prefix}-outside"))?;
