@@ -15,6 +15,8 @@ use observer::probe::object::OBJECT;
 use observer_common::abi::{self, Counter, Event, Interface, Key, Pending};
 use zerocopy::IntoBytes as _;
 
+pub mod drops;
+
 const KEY: usize = size_of::<Key>();
 const PENDING: usize = size_of::<Pending>();
 const INTERFACE: usize = size_of::<Interface>();
