@@ -24,6 +24,8 @@ mod verdict;
 mod worlds;
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
 
 pub use backends::combine;

@@ -1,5 +1,6 @@
 //! Tests of the verdicts: one per sentence of the specification, the corners it leaves open, and time.
 
+mod equal;
 pub(crate) mod fixtures;
 mod nearest;
 mod open_corners;
