@@ -19,7 +19,7 @@ pub struct Config {
     pub patience: Duration,
     /// A decided attempt is remembered so long from its first SYN (a connecting socket gives up after 127 s).
     pub memory: Duration,
-    /// Attempts that run at a time. Later ones are counted and left out.
+    /// Attempts that run at a time. Later ones are counted and left out, but for the few that an ambiguous ISN parts.
     pub max_running: usize,
     /// Decided attempts that are remembered. The oldest are given up and counted.
     pub max_remembered: usize,
@@ -49,7 +49,7 @@ impl Default for Config {
 /// What the tracker gave up, left out or could not use, since it began.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counters {
-    /// Attempts not followed because [`Config::max_running`] were running.
+    /// Sightings left out because [`Config::max_running`] attempts were running. A pending SYN is told again with each sweep.
     pub refused: u64,
     /// Decided attempts forgotten early because of [`Config::max_remembered`].
     pub forgotten: u64,

@@ -8,7 +8,7 @@ use super::bindings::Bindings;
 use super::icmp;
 use super::open::{Leg, Open};
 use super::types::{
-    DestinationHook, Direction, Drop, Hook, Icmp, Origin, Outcome, Place, Reach, Segment, Surroundings,
+    DestinationHook, Direction, Drop, Hook, Icmp, Origin, Outcome, Place, PointFacts, Reach, Segment, Surroundings,
 };
 
 /// What the tracker concludes from the facts.
@@ -83,18 +83,31 @@ pub(super) fn conclude<S: Surroundings>(open: &Open, context: &Context<'_, S>) -
     }
 }
 
-/// The drop events that are evidence for an attempt that ended so. A flooded copy of a SYN that was answered dies elsewhere and
-/// says nothing; what the destination pod's own stack freed, and what became of its answer, does.
-pub(super) fn evidence(open: &Open, conclusion: &Conclusion) -> Vec<Drop> {
-    let pod = open.sink().map(|leg| Place::Pod {
-        ifindex: leg.facts.ifindex,
-    });
+/// The drop events that are evidence for an attempt that ended so: those in the node's namespace or an endpoint's. A flooded copy
+/// of a SYN that was answered dies elsewhere and says nothing; what the destination pod's own stack freed, and what became
+/// of its answer, does.
+pub(super) fn evidence(open: &Open, conclusion: &Conclusion, server: SocketAddr, bindings: &Bindings) -> Vec<Drop> {
+    let destination = conclusion.backend.unwrap_or(server).ip();
+    let at_destination = |drop: &Drop| match drop.place {
+        Place::Node => false,
+        Place::Pod { ifindex } => {
+            bindings.bound(ifindex, destination)
+                || open.leg(ifindex, Direction::ToPod).is_some_and(|leg| leg.facts.bound)
+        }
+    };
+    let at_source = |drop: &Drop| match drop.place {
+        Place::Node => false,
+        Place::Pod { ifindex } => match open.source() {
+            Some(source) => source.facts.ifindex == ifindex,
+            None => open.unsent.is_some(),
+        },
+    };
     open.drops
         .iter()
         .filter(|drop| match conclusion.outcome {
             Outcome::Connected => false,
-            _ if conclusion.answered_by_destination => drop.segment != Segment::Syn || Some(drop.place) == pod,
-            _ => true,
+            _ if conclusion.answered_by_destination => drop.segment != Segment::Syn || at_destination(drop),
+            _ => drop.place == Place::Node || at_destination(drop) || at_source(drop),
         })
         .cloned()
         .collect()
@@ -271,6 +284,7 @@ impl<S: Surroundings> Facts<'_, S> {
     /// The SYN did not pass the destination's hook, which would have seen it.
     fn absent(&self) -> bool {
         self.context.witnessed
+            && !self.open.solo
             && matches!(
                 self.destination,
                 DestinationHook::Observed(Hook::Assumed | Hook::Proven)
@@ -301,9 +315,18 @@ impl<S: Surroundings> Facts<'_, S> {
     }
 }
 
-/// The points in the order of the SYN: from the client first.
-pub(super) fn points(open: &Open) -> Vec<super::types::PointFacts> {
+/// The points in the order in which the SYN passed them, the client's first.
+pub(super) fn points(open: &Open) -> Vec<PointFacts> {
+    let source = open.source().map(|leg| leg.facts.ifindex);
     let mut points: Vec<_> = open.legs.iter().map(|leg| leg.facts.clone()).collect();
-    points.sort_by_key(|facts| (facts.direction == Direction::ToPod, facts.first, facts.ifindex));
+    points.sort_by_key(|facts| {
+        let to_pod = facts.direction == Direction::ToPod;
+        (
+            to_pod || Some(facts.ifindex) != source,
+            facts.first,
+            to_pod,
+            facts.ifindex,
+        )
+    });
     points
 }

@@ -43,6 +43,12 @@ impl Edges {
         self.edges.given_up + self.successes.given_up
     }
 
+    /// How many entries the larger map has.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.edges.entries.len().max(self.successes.entries.len())
+    }
+
     /// Takes in a decided attempt and fills in what earlier ones on its edge tell about it.
     pub(super) fn record(&mut self, attempt: &mut Attempt, reject: Option<Option<Icmp>>) {
         self.fill(attempt);

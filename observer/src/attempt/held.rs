@@ -63,6 +63,12 @@ impl Held {
         }
     }
 
+    /// How many entries there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.order.len().max(self.drops.len())
+    }
+
     /// Removes the oldest entry; false if its drop had been taken. Where some of several with one ISN were taken, the rest
     /// may go a little early.
     fn pop(&mut self) -> bool {

@@ -32,7 +32,7 @@ pub(super) struct Open {
     pub(super) syn_drops: u32,
     /// It began with a SYN that died inside this pod: the tuple there.
     pub(super) unsent: Option<Tuple>,
-    /// Joined to others by ISN alone it would be ambiguous.
+    /// Its ISN alone names others as well: nothing is joined to it by that alone, and what is absent may be elsewhere.
     pub(super) solo: bool,
     pub(super) listener: Option<Option<Listener>>,
     pub(super) phase: Phase,

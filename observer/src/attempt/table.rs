@@ -28,14 +28,14 @@ pub(super) struct Table {
 }
 
 /// What a look-up found.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Found {
     /// This one.
     One(Serial),
     /// None fits.
     None,
-    /// More than one fits equally well.
-    Many,
+    /// These fit equally well.
+    Many(Vec<Serial>),
 }
 
 /// How well something fits an attempt.
@@ -154,6 +154,15 @@ impl Table {
         })
     }
 
+    /// Whether the pod behind this interface sent this very SYN.
+    pub(super) fn sent_on(&self, ifindex: u32, isn: u32, tuple: Tuple) -> bool {
+        self.with_tuple(isn, tuple).iter().any(|serial| {
+            self.get(*serial)
+                .and_then(|open| open.leg(ifindex, Direction::FromPod))
+                .is_some_and(|leg| (leg.facts.client, leg.facts.server) == tuple)
+        })
+    }
+
     /// The attempt that a drop event belongs to.
     pub(super) fn of_drop<S: Surroundings>(&self, drop: &Drop, window: Duration, surroundings: &S) -> Found {
         self.best(drop.isn, (drop.client, drop.server), |open| {
@@ -224,6 +233,7 @@ impl Table {
         alone.last = leg.last;
         alone.touched = open.touched;
         alone.solo = true;
+        open.solo = true;
         alone.tuples.push(tuple);
         alone.legs.push(leg);
         if !shared {
@@ -240,28 +250,37 @@ impl Table {
             all
         };
         let mut best: Option<Fit> = None;
-        let mut found = Found::None;
+        let mut found = Vec::new();
         for &serial in candidates {
             let Some(fit) = self.get(serial).and_then(&fit) else {
                 continue;
             };
             if best.is_none_or(|best| fit > best) {
                 best = Some(fit);
-                found = Found::One(serial);
-            } else if best == Some(fit) {
-                found = Found::Many;
+                found.clear();
+            }
+            if best == Some(fit) {
+                found.push(serial);
             }
         }
-        found
+        match found.as_slice() {
+            [] => Found::None,
+            &[one] => Found::One(one),
+            _ => Found::Many(found),
+        }
     }
 
     fn with_isn(&self, isn: u32) -> &[Serial] {
         self.by_isn.get(&isn).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether so many attempts share this ISN that they are not compared: what was seen of them may be anyone's.
+    pub(super) fn crowded(&self, isn: u32) -> bool {
+        self.with_isn(isn).len() > MAX_COMPARED
+    }
+
     fn comparable(&self, isn: u32) -> &[Serial] {
-        let all = self.with_isn(isn);
-        if all.len() > MAX_COMPARED { &[] } else { all }
+        if self.crowded(isn) { &[] } else { self.with_isn(isn) }
     }
 
     fn with_tuple(&self, isn: u32, tuple: Tuple) -> &[Serial] {

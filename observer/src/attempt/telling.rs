@@ -172,7 +172,7 @@ impl Tracker {
         let context = Context {
             bindings: &self.bindings,
             surroundings,
-            witnessed,
+            witnessed: witnessed && !self.table.crowded(open.isn),
             lost: self.lost_during(open),
         };
         decide::conclude(open, &context)
@@ -190,7 +190,8 @@ impl Tracker {
             .or_else(|| open.sink().map(|leg| (leg.facts.client, leg.facts.server)))?;
         let handshake = source
             .or(open.sink())
-            .filter(|_| conclusion.outcome == Outcome::Connected)
+            // Behind a blind hook an answer is seen without its SYN.
+            .filter(|leg| conclusion.outcome == Outcome::Connected && leg.facts.syns > 0)
             .and_then(|leg| Some(leg.facts.answered?.since(leg.facts.first)));
         Some(Attempt {
             id: open.id?,
@@ -209,7 +210,7 @@ impl Tracker {
             syns: open.syns(),
             handshake,
             points: decide::points(open),
-            drops: decide::evidence(open, conclusion),
+            drops: decide::evidence(open, conclusion, server, &self.bindings),
             destination: conclusion.destination,
             answered_by_destination: conclusion.answered_by_destination,
             listener: open.listener,

@@ -147,6 +147,17 @@ impl Tracker {
         self.table.len() - self.remembered.len()
     }
 
+    /// Attempts, of these remembered, held drops, edges: what the tests bound.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> (usize, usize, usize, usize) {
+        (
+            self.table.len(),
+            self.remembered.len(),
+            self.held.len(),
+            self.edges.len(),
+        )
+    }
+
     fn sighting<S: Surroundings>(&mut self, sighting: &Sighting, surroundings: &S, out: &mut Vec<Attempt>) {
         self.learn(sighting);
         let Some(serial) = self.attempt_of(sighting, surroundings, out) else {
@@ -175,16 +186,24 @@ impl Tracker {
         self.step(serial, surroundings, out);
     }
 
+    /// Learns from what a pod sends whose address it is.
     fn learn(&mut self, sighting: &Sighting) {
-        match (sighting.direction, sighting.what) {
-            (Direction::FromPod, _) => {
-                self.bindings.learn(sighting.ifindex, sighting.client.ip());
-            }
-            (Direction::ToPod, Seen::Answered | Seen::AnsweredAgain | Seen::Reset { .. }) => {
-                self.bindings.learn(sighting.ifindex, sighting.server.ip());
-                self.bindings.saw_to_pod(sighting.ifindex);
-            }
-            (Direction::ToPod, _) => self.bindings.saw_to_pod(sighting.ifindex),
+        let Sighting {
+            ifindex,
+            client,
+            server,
+            isn,
+            ..
+        } = *sighting;
+        if sighting.direction == Direction::FromPod {
+            self.bindings.learn(ifindex, client.ip());
+            return;
+        }
+        self.bindings.saw_to_pod(ifindex);
+        let answer = matches!(sighting.what, Seen::Answered | Seen::AnsweredAgain | Seen::Reset { .. });
+        // A gateway pod that sent the same SYN on answers for somebody behind it.
+        if answer && !self.table.sent_on(ifindex, isn, (client, server)) {
+            self.bindings.learn(ifindex, server.ip());
         }
     }
 
@@ -196,19 +215,28 @@ impl Tracker {
         out: &mut Vec<Attempt>,
     ) -> Option<Serial> {
         let window = self.config.deadline;
-        for (left, parted) in self.table.contest(sighting, window, surroundings) {
-            self.counters.ambiguous += 1;
-            self.step(left, surroundings, out);
-            self.step(parted, surroundings, out);
-        }
-        let solo = match self.table.of_sighting(sighting, window, surroundings) {
-            Found::One(serial) => return Some(serial),
-            Found::None => false,
-            Found::Many => {
+        let mut solo = false;
+        if self.running() < self.config.max_running {
+            for (left, parted) in self.table.contest(sighting, window, surroundings) {
                 self.counters.ambiguous += 1;
-                true
+                solo = true;
+                self.step(left, surroundings, out);
+                self.step(parted, surroundings, out);
             }
-        };
+        }
+        match self.table.of_sighting(sighting, window, surroundings) {
+            Found::One(serial) => return Some(serial),
+            Found::None => {}
+            Found::Many(candidates) => {
+                self.counters.ambiguous += 1;
+                solo = true;
+                for serial in candidates {
+                    if let Some(open) = self.table.get_mut(serial) {
+                        open.solo = true;
+                    }
+                }
+            }
+        }
         if sighting.pending.is_none() {
             self.counters.answers_unmatched += 1;
             return None;
@@ -243,7 +271,7 @@ impl Tracker {
                 self.give(serial, drop);
                 self.step(serial, surroundings, out);
             }
-            Found::Many => self.counters.ambiguous += 1,
+            Found::Many(_) => self.counters.ambiguous += 1,
             Found::None if self.died_in_source(&drop) => {
                 let mut open = Open::new(drop.isn, drop.at);
                 let tuple = (drop.client, drop.server);
