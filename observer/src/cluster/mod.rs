@@ -1,1 +1,29 @@
-//! Where objects come from.
+//! Where objects come from: a folder of manifests. The Kubernetes API will be a second source, giving the same changes.
+//!
+//! ```text
+//! folder ─ files → text → documents → API objects → our objects → Change
+//!          folder.rs      document.rs  decode.rs     convert/      store.rs (differences), watch.rs (live)
+//! ```
+//!
+//! It owns reading, checking as the API server checks, and following. What it gives is valid; what it refuses it names by
+//! file, document, line and field. It does not own what the objects mean.
+
+mod convert;
+mod decode;
+mod document;
+mod findings;
+mod folder;
+mod lines;
+mod problem;
+mod read;
+mod store;
+mod strings;
+mod syntax;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub use problem::{Errors, Problem};
+pub use read::read_manifest;
+pub use watch::{Loaded, Manifests, Update};

@@ -1,0 +1,259 @@
+//! API object → our object, checked and with defaults as the API server applies them. The only place where API types are
+//! seen.
+//!
+//! Checked is what the observer uses; containers' images, volumes and the like are read for their type only.
+
+mod metadata;
+mod network_policy;
+mod node;
+mod pod;
+mod service;
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::discovery::v1 as discovery;
+use k8s_openapi::api::networking::v1 as networking;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::decode::{Unknown, decode};
+use super::document::{is_list, list_of};
+use super::findings::{FieldPath, Finding, Findings, Step};
+use super::strings::intern;
+use crate::objects::{Kind, Name, Object, Scope, Str};
+
+/// One object of a document.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// Where it is in the document: empty, or an item of a list.
+    pub(super) path: FieldPath,
+    /// Kind and name, as far as they can be read.
+    pub(super) label: Option<String>,
+    /// What it concerns, if it can be read so far: its namespace, or for a Namespace its name.
+    pub(super) scope: Scope,
+    pub(super) what: What,
+    pub(super) findings: Findings,
+}
+
+/// What an object turned out to be.
+#[derive(Debug)]
+pub(super) enum What {
+    /// One that is followed.
+    Object(Object),
+    /// One that is refused: the findings say why.
+    Refused,
+    /// A kind that the observer has no use for.
+    Unused(Str),
+    /// A policy of a kind that is not evaluated.
+    Foreign(Str),
+}
+
+/// Reads objects and collects them.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    pub(super) found: Vec<Read>,
+}
+
+/// The followed kinds and where they are served.
+const SERVED: [(&str, &str, Kind); 6] = [
+    ("v1", "Pod", Kind::Pod),
+    ("v1", "Namespace", Kind::Namespace),
+    ("v1", "Service", Kind::Service),
+    ("v1", "Node", Kind::Node),
+    ("discovery.k8s.io/v1", "EndpointSlice", Kind::EndpointSlice),
+    ("networking.k8s.io/v1", "NetworkPolicy", Kind::NetworkPolicy),
+];
+
+/// API groups whose policies select pods beside NetworkPolicy, and the kinds that do.
+const FOREIGN: [(&str, &[&str]); 5] = [
+    ("cilium.io", &["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"]),
+    ("projectcalico.org", &["NetworkPolicy", "GlobalNetworkPolicy"]),
+    ("crd.projectcalico.org", &["NetworkPolicy", "GlobalNetworkPolicy"]),
+    ("crd.antrea.io", &["NetworkPolicy", "ClusterNetworkPolicy"]),
+    (
+        "policy.networking.k8s.io",
+        &[
+            "AdminNetworkPolicy",
+            "BaselineAdminNetworkPolicy",
+            "ClusterNetworkPolicy",
+        ],
+    ),
+];
+
+/// API groups that the server had for the followed kinds in older versions.
+const OLD: [&str; 2] = ["extensions/v1beta1", "discovery.k8s.io/v1beta1"];
+
+impl Reader {
+    /// Notes something that is no object.
+    pub(super) fn refuse(&mut self, path: FieldPath, message: impl Into<String>) {
+        self.found.push(Read {
+            path: FieldPath::default(),
+            label: None,
+            scope: Scope::Everything,
+            what: What::Refused,
+            findings: Findings {
+                errors: vec![Finding {
+                    path,
+                    message: message.into(),
+                }],
+                warnings: Vec::new(),
+            },
+        });
+    }
+
+    /// Reads an object; a list is taken apart. `listed` is what the items of a typed list are.
+    pub(super) fn read(&mut self, mut value: Value, path: &FieldPath, listed: Option<&(String, String)>) {
+        let Value::Object(map) = &mut value else {
+            self.refuse(
+                path.clone(),
+                "this is no Kubernetes object: an object is a map with apiVersion, kind and metadata",
+            );
+            return;
+        };
+        if let Some((version, kind)) = listed {
+            map.entry("apiVersion").or_insert_with(|| version.clone().into());
+            map.entry("kind").or_insert_with(|| kind.clone().into());
+        }
+        if is_list(map) && map.get("items").is_some_and(Value::is_array) {
+            let listed = list_of(map);
+            if let Some(Value::Array(items)) = map.remove("items") {
+                for (index, item) in items.into_iter().enumerate() {
+                    let mut path = path.clone();
+                    path.0.extend([Step::Key("items".to_owned()), Step::Index(index)]);
+                    self.read(item, &path, listed.as_ref());
+                }
+            }
+            return;
+        }
+        self.read_object(value, path);
+    }
+
+    fn read_object(&mut self, value: Value, path: &FieldPath) {
+        let text = |field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+        let (Some(version), Some(kind)) = (text("apiVersion"), text("kind")) else {
+            let missing = if text("apiVersion").is_none() {
+                "apiVersion"
+            } else {
+                "kind"
+            };
+            self.refuse(
+                path.clone(),
+                format!("this has no {missing}: an object needs apiVersion, kind and metadata.name"),
+            );
+            return;
+        };
+        let name = metadata::peek(&value);
+        let label = Some(format!("{kind} {name}"));
+        let mut findings = Findings::default();
+        let (what, scope) = match served(&version, &kind) {
+            Served::As(kind) => {
+                let object = convert(kind, value, &mut findings);
+                let object = object.filter(|_| findings.errors.is_empty());
+                (object.map_or(What::Refused, What::Object), scope_of(kind, &name))
+            }
+            Served::Foreign => {
+                let scope = if name.namespace.is_empty() {
+                    Scope::Everything
+                } else {
+                    Scope::Namespaces(vec![name.namespace.clone()])
+                };
+                (What::Foreign(intern(&format!("{kind} {name}"))), scope)
+            }
+            Served::Elsewhere(right) => {
+                let at = FieldPath(vec![Step::Key("apiVersion".to_owned())]);
+                findings.errors.push(Finding {
+                    path: at,
+                    message: format!("{version} is not served for {kind}: use {right}"),
+                });
+                (What::Refused, Scope::Namespaces(vec![name.namespace.clone()]))
+            }
+            Served::No => (
+                What::Unused(intern(&format!("{kind} ({version})"))),
+                Scope::Namespaces(vec![]),
+            ),
+        };
+        self.found.push(Read {
+            path: path.clone(),
+            label,
+            scope,
+            what,
+            findings,
+        });
+    }
+}
+
+/// What an object of a kind concerns: the addresses of a Node concern everybody.
+pub(super) fn scope_of(kind: Kind, name: &Name) -> Scope {
+    match kind {
+        Kind::Node => Scope::Everything,
+        Kind::Namespace => Scope::Namespaces(vec![name.name.clone()]),
+        _ => Scope::Namespaces(vec![name.namespace.clone()]),
+    }
+}
+
+enum Served {
+    As(Kind),
+    Foreign,
+    /// The kind is followed, but from another API version.
+    Elsewhere(&'static str),
+    No,
+}
+
+fn served(version: &str, kind: &str) -> Served {
+    let group = version.split_once('/').map_or("", |(group, _)| group);
+    if let Some((right, _, kind)) = SERVED.iter().find(|(_, name, _)| *name == kind) {
+        if *right == version {
+            return Served::As(*kind);
+        }
+        let right_group = right.split_once('/').map_or("", |(group, _)| group);
+        if OLD.contains(&version) || group == right_group {
+            return Served::Elsewhere(right);
+        }
+    }
+    if FOREIGN.iter().any(|(of, kinds)| *of == group && kinds.contains(&kind)) {
+        return Served::Foreign;
+    }
+    Served::No
+}
+
+fn convert(kind: Kind, value: Value, findings: &mut Findings) -> Option<Object> {
+    match kind {
+        Kind::Pod => {
+            let pod = api::<core::Pod>(value, findings)?;
+            pod::convert(&pod, findings).map(|pod| Object::Pod(Arc::new(pod)))
+        }
+        Kind::Namespace => {
+            let namespace = api::<core::Namespace>(value, findings)?;
+            metadata::namespace(&namespace, findings).map(|namespace| Object::Namespace(Arc::new(namespace)))
+        }
+        Kind::Service => {
+            let service = api::<core::Service>(value, findings)?;
+            service::convert(&service, findings).map(|service| Object::Service(Arc::new(service)))
+        }
+        Kind::EndpointSlice => {
+            let slice = api::<discovery::EndpointSlice>(value, findings)?;
+            service::convert_slice(&slice, findings).map(|slice| Object::EndpointSlice(Arc::new(slice)))
+        }
+        Kind::Node => {
+            let node = api::<core::Node>(value, findings)?;
+            node::convert(&node, findings).map(|node| Object::Node(Arc::new(node)))
+        }
+        Kind::NetworkPolicy => {
+            let mut value = value;
+            if let Value::Object(map) = &mut value {
+                // Servers from 1.24 to 1.27 exported an empty one.
+                map.remove("status");
+            }
+            // A field that we do not know may change what a policy means: never skipped.
+            let policy = decode::<networking::NetworkPolicy>(value, Unknown::Refuse, findings)?;
+            network_policy::convert(&policy, findings).map(|policy| Object::NetworkPolicy(Arc::new(policy)))
+        }
+    }
+}
+
+fn api<T: DeserializeOwned>(value: Value, findings: &mut Findings) -> Option<T> {
+    let exported = value.pointer("/metadata/uid").is_some() && value.pointer("/metadata/resourceVersion").is_some();
+    let unknown = if exported { Unknown::Warn } else { Unknown::Refuse };
+    decode(value, unknown, findings)
+}
