@@ -8,6 +8,7 @@
 #![deny(unsafe_code)]
 
 pub mod attempt;
+pub mod cli;
 pub mod cluster;
 pub mod diagnosis;
 pub mod endpoint;

@@ -1,0 +1,114 @@
+//! What a filter's value tests of a record.
+
+use std::net::IpAddr;
+
+use ipnetwork::IpNetwork;
+
+use crate::attempt::Outcome;
+use crate::diagnosis::{Cause, Confidence};
+use crate::report::{Party, PartyKind, Record, ServiceRecord};
+
+/// One value of one flag.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Test {
+    Namespace(String),
+    Pod(Side, Qualified),
+    Ip(IpNetwork),
+    Port(u16),
+    Service(Qualified),
+    Outcome(Outcome),
+    Cause(Cause),
+    Confidence(Confidence),
+    Policy(Qualified),
+    /// TCP, the only protocol there is.
+    Protocol,
+}
+
+/// Which side of an attempt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Side {
+    From,
+    To,
+    Either,
+}
+
+/// A name, perhaps in a namespace.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Qualified {
+    pub(super) namespace: Option<String>,
+    /// Empty: every name.
+    pub(super) name: String,
+}
+
+impl Qualified {
+    fn begins(&self, namespace: &str, name: &str) -> bool {
+        self.in_namespace(namespace) && name.starts_with(&self.name)
+    }
+
+    fn is(&self, namespace: &str, name: &str) -> bool {
+        self.in_namespace(namespace) && (self.name.is_empty() || self.name == name)
+    }
+
+    fn in_namespace(&self, namespace: &str) -> bool {
+        self.namespace.as_ref().is_none_or(|wanted| wanted == namespace)
+    }
+}
+
+impl Test {
+    /// Whether the record has it.
+    pub(super) fn holds(&self, record: &Record) -> bool {
+        let to = &record.destination;
+        match self {
+            Self::Namespace(wanted) => {
+                let sides = [&record.source.namespace, &to.party.namespace];
+                let service = to.service.as_ref().map(|service| &service.namespace);
+                let mut known = sides.into_iter().flatten().chain(service);
+                known.any(|namespace| **namespace == **wanted)
+            }
+            Self::Pod(side, wanted) => {
+                let from = matches!(side, Side::From | Side::Either);
+                let into = matches!(side, Side::To | Side::Either);
+                (from && pod(&record.source, wanted)) || (into && pod(&to.party, wanted))
+            }
+            Self::Ip(block) => addresses(record).any(|address| block.contains(address)),
+            Self::Port(port) => {
+                let backend = to.backend.as_ref().map(|backend| backend.port);
+                to.party.port == *port || backend == Some(*port)
+            }
+            Self::Service(wanted) => {
+                let is = |service: &ServiceRecord| wanted.is(&service.namespace, &service.name);
+                to.service.as_ref().or(to.perhaps_via.as_ref()).is_some_and(is)
+            }
+            Self::Outcome(outcome) => record.outcome == *outcome,
+            Self::Cause(cause) => record.cause == Some(*cause),
+            Self::Confidence(confidence) => record.confidence == Some(*confidence),
+            Self::Policy(wanted) => policies(record).any(|policy| {
+                let (namespace, name) = policy.split_once('/').unwrap_or(("", policy));
+                wanted.is(namespace, name)
+            }),
+            Self::Protocol => true,
+        }
+    }
+}
+
+fn pod(party: &Party, wanted: &Qualified) -> bool {
+    party.kind == PartyKind::Pod
+        && match (&party.namespace, &party.name) {
+            (Some(namespace), Some(name)) => wanted.begins(namespace, name),
+            _ => false,
+        }
+}
+
+fn addresses(record: &Record) -> impl Iterator<Item = IpAddr> {
+    let to = &record.destination;
+    let backend = to.backend.as_ref().map(|backend| backend.ip);
+    [record.source.ip, to.party.ip].into_iter().chain(backend)
+}
+
+fn policies(record: &Record) -> impl Iterator<Item = &str> {
+    let verdict = &record.verdict;
+    [&verdict.egress, &verdict.ingress]
+        .into_iter()
+        .flat_map(|direction| &direction.policies)
+        .map(String::as_str)
+}

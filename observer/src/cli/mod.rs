@@ -1,0 +1,59 @@
+//! The command line: one file per verb.
+//!
+//! It owns what the arguments mean and where output goes. It does not own what is said: that is `report` and `diagnosis`.
+
+pub mod explain;
+pub mod filter;
+
+use std::io::{self, ErrorKind, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Watches TCP connection attempts of Kubernetes pods and names the NetworkPolicy behind each failure.
+#[derive(Debug, Parser)]
+#[command(name = "observer", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What the observer can be told to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Explain a cause or any other code that the output uses; without one, list all
+    Explain(explain::Explain),
+}
+
+/// Exit status for wrong arguments and wrong input, as clap uses it.
+const USAGE: u8 = 2;
+
+impl Cli {
+    /// Does what was asked for and reports an error on standard error.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let done = match self.verb {
+            Verb::Explain(explain) => explain.run(&mut io::stdout().lock()),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            // Who read our output has seen enough.
+            Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+            Err(error) => {
+                // Without a standard error there is nobody to tell.
+                let _ = writeln!(io::stderr(), "observer: {error:#}");
+                ExitCode::from(USAGE)
+            }
+        }
+    }
+}
+
+/// Whether the reader of our output has gone.
+#[must_use]
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == ErrorKind::BrokenPipe)
+}
