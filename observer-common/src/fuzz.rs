@@ -2,7 +2,7 @@
 use crate::{
     abi::{Pending, direction},
     handshake::{self, Side},
-    packet::{self, Segment, Skip},
+    packet::{self, Segment, Skip, What, flag},
 };
 
 /// Reads a frame in both ways that the kernel does, and lets it meet a handshake.
@@ -20,6 +20,7 @@ pub fn frame(bytes: &[u8]) -> Result<Segment, Skip> {
         assert!(parsed.is_err(), "would be let go: {parsed:?}");
     }
     if let Ok(segment) = &parsed {
+        says_what_its_flags_say(segment);
         meets(segment);
     }
     for v6 in [false, true] {
@@ -28,6 +29,16 @@ pub fn frame(bytes: &[u8]) -> Result<Segment, Skip> {
         }
     }
     parsed
+}
+
+fn says_what_its_flags_say(segment: &Segment) {
+    let has = |flags| segment.flags & flags == flags;
+    match segment.what {
+        What::Syn => assert!(has(flag::SYN) && !has(flag::ACK) && !has(flag::RST), "{segment:?}"),
+        What::SynAck => assert!(has(flag::SYN | flag::ACK) && !has(flag::RST), "{segment:?}"),
+        What::Reset => assert!(has(flag::RST), "{segment:?}"),
+        What::Error => assert!(segment.icmp_type != 0 && segment.payload == 0, "{segment:?}"),
+    }
 }
 
 /// A packet from each side meets no entry, and one that it may fit. What it changes is never both kept and removed.

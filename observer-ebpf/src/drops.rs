@@ -39,7 +39,7 @@ pub(crate) fn look(ctx: &BtfTracePointContext, reason: u32) {
         return count(Counter::DropsUnread);
     };
     // SAFETY: only its being there is of interest.
-    if unsafe { NETNS.get(&netns) }.is_none() {
+    if unsafe { NETNS.get(netns) }.is_none() {
         return;
     }
     let mut segment = Segment::default();

@@ -144,7 +144,7 @@ impl At<'_> {
             Table::Keep | Table::Insert(_) => {}
             // Fails if the entry was removed at this moment: then the event still tells of this SYN.
             Table::Update(new) => {
-                let _ = HANDSHAKES.insert(key, &new, u64::from(BPF_EXIST));
+                let _ = HANDSHAKES.insert(key, new, u64::from(BPF_EXIST));
             }
             Table::Replace(new) => {
                 self.remove(key);
@@ -193,7 +193,7 @@ impl At<'_> {
         // Only an interface that seems to have used up its share costs the second look-up.
         if used >= share {
             // SAFETY: read at once; entries are not preallocated.
-            let expired = unsafe { EXPIRED.get(&self.ifindex) }.copied().unwrap_or(0);
+            let expired = unsafe { EXPIRED.get(self.ifindex) }.copied().unwrap_or(0);
             if used.saturating_sub(expired) >= share {
                 return Err(Some(Counter::LostShare));
             }
@@ -266,12 +266,12 @@ const E2BIG: i32 = -7;
 /// The entry of an interface, made if need be; null if there is no room.
 #[inline(always)]
 fn interface(ifindex: u32) -> *mut Interface {
-    if let Some(found) = INTERFACES.get_ptr_mut(&ifindex) {
+    if let Some(found) = INTERFACES.get_ptr_mut(ifindex) {
         return found;
     }
     // Fails if another CPU made it meanwhile, which is as good.
-    let _ = INTERFACES.insert(&ifindex, &Interface::default(), u64::from(BPF_NOEXIST));
-    INTERFACES.get_ptr_mut(&ifindex).unwrap_or(ptr::null_mut())
+    let _ = INTERFACES.insert(ifindex, Interface::default(), u64::from(BPF_NOEXIST));
+    INTERFACES.get_ptr_mut(ifindex).unwrap_or(ptr::null_mut())
 }
 
 /// # Safety
@@ -282,6 +282,6 @@ unsafe fn add_one(value: *mut u64) {
     // The core library has no atomic addition for a target without compare-and-swap; the instruction is as old as eBPF.
     // SAFETY: one atomic addition to an aligned `u64` that the caller vouches for.
     unsafe {
-        core::arch::asm!("lock *(u64 *)({at} + 0) += {one}", at = in(reg) value, one = in(reg) 1u64, options(nostack))
+        core::arch::asm!("lock *(u64 *)({at} + 0) += {one}", at = in(reg) value, one = in(reg) 1u64, options(nostack));
     };
 }
