@@ -14,7 +14,7 @@ mod story;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use nix::sys::signal::{Signal, kill};
@@ -24,6 +24,9 @@ use crate::lab::{Lab, Observer, Pod, Tail, Topology};
 use crate::scenario::{play, prepare};
 use live::LiveTail;
 pub use story::{Scene, cluster, scenes};
+
+/// A timeout is decided after 4 s.
+const SOON: Duration = Duration::from_secs(10);
 
 /// How to play it.
 #[derive(Clone, Debug, Default)]
@@ -118,7 +121,7 @@ fn tell(scenes: &[Scene], lab: &Lab, live: &LiveTail, witness: &Observer) -> Res
         );
         let played = play(&scene.scenario(), lab, scene.family)?;
         for attempt in &played {
-            wrong.extend(attempt.check(witness));
+            wrong.extend(attempt.check(witness, Instant::now() + SOON));
         }
         attempts += played.len();
         live.await_attempts(attempts)

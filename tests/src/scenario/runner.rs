@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use nix::errno::Errno;
@@ -12,7 +12,7 @@ use super::text::{fill, fill_json};
 use super::{Dialling, From, Scenario, Step, listen, mismatches};
 use crate::lab::{Family, Lab, Listener, Observer, Tail, Topology, dial_from};
 
-/// How long after the traffic a record may take: the observer's deadline of 4 s, and a busy machine.
+/// How long after the traffic the records may take: the observer's deadline of 4 s, and a busy machine.
 const WITHIN: Duration = Duration::from_secs(15);
 
 /// A lab with the objects, rules and applications of scenarios.
@@ -139,12 +139,12 @@ fn dial(dialling: &Dialling, lab: &Lab, family: Family) -> Result<(SocketAddr, S
 }
 
 impl Played {
-    /// Waits for what the observer says of this attempt; returns what is wrong with it.
-    pub fn check(&self, observer: &Observer) -> Vec<String> {
+    /// Waits until `until` for what the observer says of this attempt; returns what is wrong with it.
+    pub fn check(&self, observer: &Observer, until: Instant) -> Vec<String> {
         let said = if self.says.is_null() {
             Vec::new()
         } else {
-            match self.await_final(observer) {
+            match self.await_final(observer, until) {
                 Ok(record) => {
                     let mut lines = mismatches(&self.says, &record);
                     if !lines.is_empty() {
@@ -163,14 +163,14 @@ impl Played {
             .collect()
     }
 
-    fn await_final(&self, observer: &Observer) -> Result<Value, String> {
+    fn await_final(&self, observer: &Observer, until: Instant) -> Result<Value, String> {
         let ours = |record: &Value| {
             record["type"] == "attempt"
                 && record["final"] == true
                 && is_at(&record["source"], self.client)
                 && is_at(&record["destination"], self.dialled)
         };
-        let nth = observer.await_output(WITHIN, |_, records, _| {
+        let nth = observer.await_output(until.saturating_duration_since(Instant::now()), |_, records, _| {
             records.iter().filter(|record| ours(record)).nth(self.nth).cloned()
         });
         nth.map_err(|_| {
@@ -210,7 +210,11 @@ pub fn run_all(topology: Topology, scenarios: Vec<Scenario>) -> Result<()> {
         .arg(manifests)
         .start(lab.node(), &links)?;
     let played = play_all(&scenarios, lab)?;
-    let mut wrong: Vec<String> = played.iter().flat_map(|played| played.check(&observer)).collect();
+    let until = Instant::now() + WITHIN;
+    let mut wrong: Vec<String> = played
+        .iter()
+        .flat_map(|played| played.check(&observer, until))
+        .collect();
     let finished = observer.interrupt()?;
     wrong.extend(check_stream(&finished.records, &played));
     if finished.code() != 0 {

@@ -183,7 +183,7 @@ spec:
                 .says(json!({
                     "outcome": "timeout", "destination": { "kind": "external", "ip": "{external}" },
                     "verdict": {
-                        "egress": { "decision": "denied", "nearest": { "$text": "12" } },
+                        "egress": { "decision": "denied", "nearest": { "$text": "112" } },
                         "ingress": { "decision": "not-applicable" },
                     },
                     "cause": "policy-egress", "confidence": { "$in": ["confirmed", "probable"] },
