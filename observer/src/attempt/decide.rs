@@ -23,6 +23,7 @@ pub(super) struct Conclusion {
     pub(super) rewritten: Option<SocketAddr>,
     pub(super) destination: DestinationHook,
     pub(super) answered_by_destination: bool,
+    pub(super) absence_witnessed: bool,
 }
 
 /// The facts beside the attempt's own.
@@ -52,6 +53,7 @@ pub(super) fn conclude<S: Surroundings>(open: &Open, context: &Context<'_, S>) -
             rewritten: None,
             destination: DestinationHook::NotObserved,
             answered_by_destination: false,
+            absence_witnessed: false,
         };
     };
     let backend = backend(open, sink, server);
@@ -80,6 +82,7 @@ pub(super) fn conclude<S: Surroundings>(open: &Open, context: &Context<'_, S>) -
             .filter(|&seen| source.is_some() && seen != client),
         destination,
         answered_by_destination,
+        absence_witnessed: facts.witnessed(),
     }
 }
 
@@ -281,10 +284,14 @@ impl<S: Surroundings> Facts<'_, S> {
                 .all(|place| *place == self.server)
     }
 
+    /// What is not known had not passed.
+    fn witnessed(&self) -> bool {
+        self.context.witnessed && !self.open.solo
+    }
+
     /// The SYN did not pass the destination's hook, which would have seen it.
     fn absent(&self) -> bool {
-        self.context.witnessed
-            && !self.open.solo
+        self.witnessed()
             && matches!(
                 self.destination,
                 DestinationHook::Observed(Hook::Assumed | Hook::Proven)

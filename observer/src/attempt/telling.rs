@@ -213,6 +213,7 @@ impl Tracker {
             drops: decide::evidence(open, conclusion, server, &self.bindings),
             destination: conclusion.destination,
             answered_by_destination: conclusion.answered_by_destination,
+            absence_witnessed: conclusion.absence_witnessed,
             listener: open.listener,
             lost: self.lost_during(open),
             recent_reject: None,

@@ -365,6 +365,9 @@ pub struct Attempt {
     pub destination: DestinationHook,
     /// The destination answered: a SYN-ACK or a RST was seen leaving its interface.
     pub answered_by_destination: bool,
+    /// What no point told had not passed it: a sweep after it says so, and no other attempt's SYN could be meant. Without it
+    /// absence proves nothing, whatever [`Attempt::destination`] says.
+    pub absence_witnessed: bool,
     /// The listening socket at the destination, if it was read.
     pub listener: Option<Option<Listener>>,
     /// Events were lost on this node while the attempt ran: absence proves less.

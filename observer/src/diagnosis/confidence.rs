@@ -85,7 +85,7 @@ fn policy(facts: Facts<'_>) -> Grade {
     }
     let dropped = facts.filtered_by_node();
     if absence == Absence::Nothing && facts.drop().is_none() {
-        let why = "the destination's interface is not observed, and no drop was seen on this node";
+        let why = "nothing shows whether it reached the destination, and no drop was seen on this node";
         return Grade::of(Confidence::Possible, why);
     }
     if facts.denial_disputed() {
@@ -107,7 +107,7 @@ fn policy(facts: Facts<'_>) -> Grade {
         ),
         (Absence::Nothing, true) => Grade::of(
             Confidence::Probable,
-            "not confirmed, since the destination's interface is not observed",
+            "not confirmed, since absence at the destination's interface could not be witnessed",
         ),
     }
 }

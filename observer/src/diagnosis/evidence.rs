@@ -2,7 +2,7 @@
 
 use super::facts::{Absence, Facts};
 use super::{Evidence, misses, words};
-use crate::attempt::{DestinationHook, Direction, Hook, PointFacts, Segment};
+use crate::attempt::{DestinationHook, Direction, Hook, Outcome, PointFacts, Reach, Segment};
 use crate::policy::{Caveat, Decision, DirectionVerdict, PolicyChangeKind};
 use crate::time::Time;
 
@@ -62,10 +62,10 @@ fn points(facts: Facts<'_>, list: &mut List) {
             list.add("foreign-programs", format!("other programs run behind our hook {at}"));
         }
     }
-    if facts.delivered() {
+    let attempt = &facts.all.attempt;
+    if facts.delivered() || attempt.reach == Reach::NotSent || facts.outcome() == Outcome::Connected {
         return;
     }
-    let attempt = &facts.all.attempt;
     match (facts.absence(), attempt.destination) {
         (Absence::Proven, _) => list.add(
             "syn-absent",
@@ -81,7 +81,12 @@ fn points(facts: Facts<'_>, list: &mut List) {
         (Absence::Nothing, DestinationHook::Observed(Hook::Blind)) => {
             list.add("not-observed", "packets can pass the destination's interface unseen");
         }
-        (Absence::Nothing, DestinationHook::Observed(_)) => {}
+        (Absence::Nothing, DestinationHook::Observed(_)) => {
+            list.add(
+                "not-witnessed",
+                "nothing says that no SYN passed the destination's interface",
+            );
+        }
     }
 }
 

@@ -95,7 +95,7 @@ impl<'a> Facts<'a> {
     /// What absence at the destination proves.
     pub(super) fn absence(self) -> Absence {
         let attempt = &self.all.attempt;
-        if !matches!(attempt.reach, Reach::LeftSource | Reach::LeftNode) {
+        if !attempt.absence_witnessed || !matches!(attempt.reach, Reach::LeftSource | Reach::LeftNode) {
             return Absence::Nothing;
         }
         match attempt.destination {

@@ -106,6 +106,7 @@ impl Build {
             drops: Vec::new(),
             destination: DestinationHook::Observed(Hook::Proven),
             answered_by_destination: false,
+            absence_witnessed: true,
             listener: None,
             lost: false,
             recent_reject: None,

@@ -49,6 +49,9 @@ fn a_policy_is_confirmed_only_with_every_witness() {
     check("not observed, no drop", Possible, |b| {
         b.denied(Direction::Egress).unobserved()
     });
+    check("absence not witnessed", Probable, |b| {
+        sure(b).with(|all| all.attempt.absence_witnessed = false)
+    });
     check("no drop", Probable, |b| b.denied(Direction::Egress));
     check("events lost", Probable, |b| lost(sure(b)));
     check("events lost, no drop", Possible, |b| lost(b.denied(Direction::Egress)));
