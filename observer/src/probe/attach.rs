@@ -40,6 +40,9 @@ pub enum AttachError {
     /// The kernel has no TCX, and nothing else is allowed.
     #[error("this kernel has no TCX (it came with Linux 6.6): use --attach auto or clsact")]
     NoTcx,
+    /// The kernel refuses this process.
+    #[error("attaching to interfaces is not permitted: run as root, or grant CAP_NET_ADMIN")]
+    NotPermitted,
     /// The kernel refuses.
     #[error(transparent)]
     Program(#[from] ProgramError),
@@ -147,6 +150,7 @@ impl Attacher {
                 Err(AttachError::Gone)
             }
             Err(_) if index_of(name) != Some(ifindex) => Err(AttachError::Gone),
+            Err(error) if os_error(&error) == Some(libc::EPERM) => Err(AttachError::NotPermitted),
             Err(error) => Err(error),
         }
     }
@@ -254,6 +258,8 @@ impl Attacher {
                 }
             }
         }
+        // One u32 filter is listed with its tables.
+        found.dedup();
         Ok(found)
     }
 

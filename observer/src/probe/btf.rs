@@ -19,12 +19,12 @@ const MAX_DEPTH: u32 = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum BtfError {
     /// The file cannot be read.
-    #[error("cannot read the kernel's type information at {path}: {source}")]
+    #[error("cannot read the kernel's type information at {path}: {why}")]
     Read {
         /// Which file.
         path: String,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// Not BTF, or cut off.
     #[error("the kernel's type information is damaged: {0}")]
@@ -119,9 +119,9 @@ impl Btf {
     ///
     /// As [`Btf::of_running_kernel`].
     pub fn read(path: &Path) -> Result<Self, BtfError> {
-        let data = std::fs::read(path).map_err(|source| BtfError::Read {
+        let data = std::fs::read(path).map_err(|why| BtfError::Read {
             path: path.display().to_string(),
-            source,
+            why,
         })?;
         Self::parse(data)
     }

@@ -19,10 +19,7 @@ impl Counters {
     /// Handshakes and events that were lost: while this grows, absence proves less.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        [Counter::LostFull, Counter::LostShare, Counter::LostEvents]
-            .into_iter()
-            .map(|counter| self.get(counter))
-            .sum()
+        LOSSES.into_iter().map(|counter| self.get(counter)).sum()
     }
 
     /// Each with its name, as metrics and the tail show it.
@@ -32,6 +29,9 @@ impl Counters {
             .map(|counter| (name(counter), self.get(counter)))
     }
 }
+
+/// What counts as lost.
+const LOSSES: [Counter; 3] = [Counter::LostFull, Counter::LostShare, Counter::LostEvents];
 
 /// In snake case, without prefix.
 fn name(counter: Counter) -> &'static str {
@@ -68,6 +68,15 @@ impl Reader {
     /// What the kernel says.
     pub fn one(&self, counter: Counter) -> Result<u64, MapError> {
         Ok(self.map.get(&(counter as u32), 0)?.iter().sum())
+    }
+
+    /// As [`Counters::lost`]: three system calls.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn lost(&self) -> Result<u64, MapError> {
+        LOSSES.into_iter().map(|counter| self.one(counter)).sum()
     }
 
     /// All of them.

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use crate::attempt::Hook;
 
 /// Something that is missing on this kernel or for this process. Watching goes on without.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -61,8 +63,9 @@ pub struct Foreign {
 /// One side of an interface.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Side {
-    /// What absence there proves: `blind`, `assumed` or `proven`.
-    pub hook: &'static str,
+    /// What absence there proves.
+    #[serde(serialize_with = "hook")]
+    pub hook: Hook,
     /// Why it proves nothing, or nothing yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -99,7 +102,7 @@ pub struct NotObserved {
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Coverage {
     /// Observed interfaces, by index.
-    pub attached: Vec<Attached>,
+    pub interfaces: Vec<Attached>,
     /// Interfaces that lead to other namespaces and are not observed.
     pub not_observed: Vec<NotObserved>,
     /// What is missing.
@@ -111,12 +114,35 @@ impl Coverage {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.summary()];
-        for interface in &self.attached {
+        for interface in &self.interfaces {
             for (side, way) in [(&interface.from_pod, "from the pod"), (&interface.to_pod, "to the pod")] {
-                if let Some(why) = &side.why {
-                    lines.push(format!("{} {way}: {}: {why}", interface.name, side.hook));
+                if let (Hook::Blind, Some(why)) = (side.hook, &side.why) {
+                    lines.push(format!(
+                        "{}: absence of packets {way} proves nothing: {why}",
+                        interface.name
+                    ));
                 }
             }
+            let behind = interface.to_pod.foreign.iter().filter(|other| !other.before);
+            let behind: Vec<&str> = behind.map(|other| other.name.as_str()).collect();
+            if !behind.is_empty() {
+                lines.push(format!(
+                    "{}: what is delivered to it can still be dropped by {}",
+                    interface.name,
+                    behind.join(", ")
+                ));
+            }
+        }
+        let unproven = self
+            .interfaces
+            .iter()
+            .filter(|interface| interface.to_pod.hook == Hook::Assumed);
+        let unproven: Vec<&str> = unproven.map(|interface| interface.name.as_str()).collect();
+        if !unproven.is_empty() {
+            lines.push(format!(
+                "no packet was seen yet on its way to the pod at {}: absence there is probable evidence only",
+                unproven.join(", ")
+            ));
         }
         lines.extend(
             self.not_observed
@@ -128,25 +154,22 @@ impl Coverage {
     }
 
     fn summary(&self) -> String {
-        let of = |how| self.attached.iter().filter(|interface| interface.how == how).count();
-        let mut parts = Vec::new();
-        for (count, name) in [(of(How::Tcx), "TCX"), (of(How::Clsact), "clsact")] {
-            if count > 0 {
-                parts.push(format!("{count} by {name}"));
-            }
-        }
-        match self.attached.as_slice() {
-            [] => "observing no interface yet: no link leads to another network namespace".to_owned(),
-            [one] => format!("observing 1 interface ({}): {}", parts.join(", "), one.name),
-            many => {
-                let names: Vec<&str> = many.iter().map(|interface| interface.name.as_str()).collect();
-                format!(
-                    "observing {} interfaces ({}): {}",
-                    many.len(),
-                    parts.join(", "),
-                    names.join(", ")
-                )
-            }
+        let by = |how| self.interfaces.iter().filter(|interface| interface.how == how).count();
+        let counts = [(by(How::Tcx), "TCX"), (by(How::Clsact), "clsact")];
+        let how: Vec<String> = counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, name)| format!("{count} by {name}"))
+            .collect();
+        let names: Vec<&str> = self
+            .interfaces
+            .iter()
+            .map(|interface| interface.name.as_str())
+            .collect();
+        match names.len() {
+            0 => "observing no interface".to_owned(),
+            1 => format!("observing 1 interface ({}): {}", how.join(", "), names[0]),
+            many => format!("observing {many} interfaces ({}): {}", how.join(", "), names.join(", ")),
         }
     }
 }
@@ -154,5 +177,93 @@ impl Coverage {
 impl fmt::Display for Degraded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; {}; to mend it: {}", self.what, self.lost, self.fix)
+    }
+}
+
+fn hook<S: Serializer>(hook: &Hook, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match hook {
+        Hook::Blind => "blind",
+        Hook::Assumed => "assumed",
+        Hook::Proven => "proven",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn side(hook: Hook, why: Option<&str>, foreign: Vec<Foreign>) -> Side {
+        Side {
+            hook,
+            why: why.map(str::to_owned),
+            foreign,
+        }
+    }
+
+    fn coverage() -> Coverage {
+        let after = Foreign {
+            by: "clsact",
+            name: "enforce".to_owned(),
+            before: false,
+        };
+        Coverage {
+            interfaces: vec![
+                Attached {
+                    ifindex: 4,
+                    name: "veth4".to_owned(),
+                    how: How::Tcx,
+                    from_pod: side(Hook::Proven, None, vec![]),
+                    to_pod: side(Hook::Assumed, Some("no packet was seen there yet"), vec![]),
+                },
+                Attached {
+                    ifindex: 5,
+                    name: "veth5".to_owned(),
+                    how: How::Clsact,
+                    from_pod: side(Hook::Blind, Some("redirect (tcx) runs before our program"), vec![]),
+                    to_pod: side(Hook::Proven, None, vec![after]),
+                },
+            ],
+            not_observed: vec![NotObserved {
+                name: "eth0".to_owned(),
+                why: "the node's default route leads through it".to_owned(),
+            }],
+            degraded: vec![],
+        }
+    }
+
+    #[test]
+    fn people_read_lines() {
+        insta::assert_snapshot!(coverage().lines().join("\n"), @r#"
+        observing 2 interfaces (1 by TCX, 1 by clsact): veth4, veth5
+        veth5: absence of packets from the pod proves nothing: redirect (tcx) runs before our program
+        veth5: what is delivered to it can still be dropped by enforce
+        no packet was seen yet on its way to the pod at veth4: absence there is probable evidence only
+        eth0 not observed: the node's default route leads through it
+        "#);
+    }
+
+    #[test]
+    fn programs_read_json() {
+        insta::assert_json_snapshot!(coverage().interfaces[1], @r#"
+        {
+          "ifindex": 5,
+          "name": "veth5",
+          "how": "clsact",
+          "from_pod": {
+            "hook": "blind",
+            "why": "redirect (tcx) runs before our program"
+          },
+          "to_pod": {
+            "hook": "proven",
+            "foreign": [
+              {
+                "by": "clsact",
+                "name": "enforce",
+                "before": false
+              }
+            ]
+          }
+        }
+        "#);
     }
 }

@@ -7,7 +7,6 @@ use std::io;
 use aya::Ebpf;
 use aya::maps::{MapData, MapError};
 
-use super::Error;
 use super::attach::{AttachError, Attacher, Attachment};
 use super::convert::{Converter, monotonic};
 use super::coverage::{Attached, Code, Coverage, Degraded, Foreign, NotObserved};
@@ -18,12 +17,16 @@ use super::links::{Choice, Patterns, choose};
 use super::netlink::{Answer, Changes, Requests};
 use super::netns::{self, Netns};
 use super::sweep::Table;
+use super::{Error, with_causes};
 use crate::attempt::{Observation, Point};
 use crate::endpoint::OwnNode;
 use crate::objects::Str;
 
 /// Every so many ticks is looked for TCX programs of others, for namespaces that were not found, and tried again what failed.
 const SELDOM: u64 = 10;
+
+/// So long after it appeared an interface's namespace is looked for at every change, in nanoseconds.
+const YOUNG: u64 = 10_000_000_000;
 
 /// An interface that is observed.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ pub(super) struct Observed {
     /// The namespace behind it, if it was found.
     pub(super) netns: Option<Netns>,
     attachment: Attachment,
-    peer_netns: i32,
+    peer_netns: Option<i32>,
     xdp: bool,
     facts: Facts,
     /// Monotonic nanoseconds.
@@ -48,6 +51,11 @@ impl Observed {
         seen[0] |= passed[0];
         seen[1] |= passed[1];
         (*seen != before).then(|| self.judge()).flatten()
+    }
+
+    /// Its namespace is not found yet, and may be a moment later: a container runtime makes the link first.
+    fn is_young_stranger(&self) -> bool {
+        self.netns.is_none() && monotonic().saturating_sub(self.since) < YOUNG
     }
 
     /// Judges the hooks again; the point, if that changed it.
@@ -120,6 +128,7 @@ impl Follow {
     /// Attaches to what is new, detaches from what is not to be observed any more, and brings points and namespaces up to date.
     pub(super) fn reconcile(
         &mut self,
+        changed: Changed,
         ebpf: &mut Ebpf,
         table: &mut Table,
         converter: &mut Converter,
@@ -145,20 +154,29 @@ impl Follow {
         }
         self.failed.retain(|ifindex, _| wanted.contains_key(ifindex));
         let mut new = Vec::new();
+        let mut look = changed.filters;
         for choice in wanted.values() {
             if let Some(observed) = self.observed.get_mut(&choice.ifindex) {
+                look |= observed.xdp != choice.xdp;
                 observed.xdp = choice.xdp;
                 if observed.peer_netns != choice.peer_netns {
                     observed.peer_netns = choice.peer_netns;
                     observed.netns = None;
+                    observed.since = monotonic();
                 }
             } else if self.attach(ebpf, choice) {
                 table.interface_here(choice.ifindex);
                 new.push(choice.ifindex);
             }
         }
-        self.look_at_hooks();
-        self.find_namespaces(converter);
+        if look || !new.is_empty() {
+            self.look_at_hooks();
+        }
+        // Each look reads all of /proc; after a while only now and then.
+        if self.observed.values().any(Observed::is_young_stranger) || changed == Changed::everything() {
+            self.find_namespaces();
+        }
+        self.admit_pods(converter);
         self.update_points(&wanted, &new, seen);
     }
 
@@ -179,20 +197,21 @@ impl Follow {
         }
         if tick.is_multiple_of(SELDOM) {
             self.attacher.forget_programs();
-            self.reconcile(ebpf, table, converter, seen);
-        } else if self.observed.values().any(|observed| observed.netns.is_none()) && tick < SELDOM {
-            self.find_namespaces(converter);
+            self.reconcile(Changed::everything(), ebpf, table, converter, seen);
+        } else if self.observed.values().any(Observed::is_young_stranger) {
+            self.find_namespaces();
+            self.admit_pods(converter);
         }
     }
 
     /// If something is wanted and nothing could be attached to, why.
-    pub(super) fn check_attached(&mut self) -> Result<(), Error> {
+    pub(super) fn check_attached(&self) -> Result<(), Error> {
         if self.observed.is_empty()
-            && let Some((_, (name, source))) = self.failed.pop_first()
+            && let Some((name, why)) = self.failed.values().next()
         {
             return Err(Error::Attach {
                 name: name.to_string(),
-                source,
+                why: with_causes(why),
             });
         }
         Ok(())
@@ -230,7 +249,7 @@ impl Follow {
 
     /// What is observed, what is not, and why.
     pub(super) fn coverage(&self) -> Coverage {
-        let attached = self.observed.values().map(|observed| {
+        let interfaces = self.observed.values().map(|observed| {
             let [from_pod, to_pod] = observed.facts.judge().sides(&observed.facts);
             Attached {
                 ifindex: observed.point.ifindex,
@@ -250,12 +269,12 @@ impl Follow {
             });
         let failed = self.failed.values().map(|(name, error)| NotObserved {
             name: name.to_string(),
-            why: error.to_string(),
+            why: with_causes(error),
         });
         let mut degraded = self.degraded.clone();
         degraded.extend(self.missing());
         Coverage {
-            attached: attached.collect(),
+            interfaces: interfaces.collect(),
             not_observed: excluded.chain(failed).collect(),
             degraded,
         }
@@ -328,7 +347,7 @@ impl Follow {
             // The next notification tells.
             Err(AttachError::Gone) => false,
             Err(error) => {
-                tracing::warn!(interface = %choice.name, %error, "cannot attach");
+                tracing::warn!(interface = %choice.name, error = with_causes(&error), "cannot attach");
                 self.failed.insert(choice.ifindex, (choice.name.clone(), error));
                 false
             }
@@ -363,25 +382,26 @@ impl Follow {
         }
     }
 
-    /// Finds the namespaces behind interfaces, and lets their drops through.
-    fn find_namespaces(&mut self, converter: &mut Converter) {
+    /// Finds the namespaces behind interfaces.
+    fn find_namespaces(&mut self) {
         let unknown: BTreeSet<i32> = self
             .observed
             .values()
             .filter(|observed| observed.netns.is_none())
-            .map(|observed| observed.peer_netns)
+            .filter_map(|observed| observed.peer_netns)
             .collect();
-        if !unknown.is_empty() {
-            let ids: Vec<i32> = unknown.into_iter().collect();
-            match netns::behind(&ids, &mut self.requests) {
-                Ok(found) => {
-                    for observed in self.observed.values_mut().filter(|observed| observed.netns.is_none()) {
-                        observed.netns = found.get(&observed.peer_netns).cloned();
-                    }
-                }
-                Err(error) => tracing::debug!(%error, "cannot ask for network namespaces"),
-            }
+        if unknown.is_empty() {
+            return;
         }
+        let ids: Vec<i32> = unknown.into_iter().collect();
+        let found = netns::behind(&ids, &mut self.requests);
+        for observed in self.observed.values_mut().filter(|observed| observed.netns.is_none()) {
+            observed.netns = observed.peer_netns.and_then(|id| found.get(&id).cloned());
+        }
+    }
+
+    /// Lets the drops in the observed pods' namespaces through.
+    fn admit_pods(&mut self, converter: &mut Converter) {
         let pods: HashMap<u32, u32> = self
             .observed
             .iter()

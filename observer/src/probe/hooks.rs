@@ -91,11 +91,7 @@ impl Judged {
     #[must_use]
     pub fn sides(&self, facts: &Facts) -> [Side; 2] {
         let side = |hook, why: &Option<String>, foreign: &[Foreign]| Side {
-            hook: match hook {
-                Hook::Blind => "blind",
-                Hook::Assumed => "assumed",
-                Hook::Proven => "proven",
-            },
+            hook,
             why: why.clone(),
             foreign: foreign.to_vec(),
         };

@@ -400,3 +400,6 @@ fn is_local(address: IpAddr) -> bool {
             IpAddr::V6(v6) => v6.is_unicast_link_local(),
         }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

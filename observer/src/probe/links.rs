@@ -11,7 +11,7 @@ use crate::objects::Str;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Patterns(Vec<String>);
 
-/// Why a link whose other end lies in another namespace is not observed.
+/// Why a link that leads to another namespace, or that the user named, is not observed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Excluded {
     /// `--interface` names others.
@@ -20,6 +20,8 @@ pub enum Excluded {
     CarriesAddress(IpAddr, u8),
     /// The default route leads through it.
     DefaultRoute,
+    /// It was named, and its other end does not lie in another namespace.
+    NoPod,
     /// Packets do not pass the tc hooks of this kind at the host's side in both directions.
     Kind(String),
 }
@@ -35,6 +37,7 @@ impl fmt::Display for Excluded {
                 )
             }
             Self::DefaultRoute => f.write_str("the node's default route leads through it"),
+            Self::NoPod => f.write_str("its other end is not in another network namespace, as a pod's is"),
             Self::Kind(kind) => write!(f, "is of kind {kind}, which is not observed"),
         }
     }
@@ -48,7 +51,7 @@ pub struct Choice {
     /// Its name.
     pub name: Str,
     /// The namespace of its other end, as this namespace numbers it.
-    pub peer_netns: i32,
+    pub peer_netns: Option<i32>,
     /// An XDP program precedes our ingress hook.
     pub xdp: bool,
     /// Why not.
@@ -80,24 +83,26 @@ impl Patterns {
     }
 }
 
-/// Every link whose other end lies in another namespace, and whether it is observed.
+/// Every link whose other end lies in another namespace or that the user named, and whether it is observed.
 #[must_use]
 pub fn choose(inventory: &Inventory, patterns: &Patterns) -> Vec<Choice> {
     inventory
         .links()
-        .filter_map(|link| {
-            Some(Choice {
-                ifindex: link.ifindex,
-                name: link.name.clone(),
-                peer_netns: link.peer_netns?,
-                xdp: link.xdp,
-                excluded: exclude(link, inventory, patterns),
-            })
+        .filter(|link| link.peer_netns.is_some() || patterns.insist(&link.name))
+        .map(|link| Choice {
+            ifindex: link.ifindex,
+            name: link.name.clone(),
+            peer_netns: link.peer_netns,
+            xdp: link.xdp,
+            excluded: exclude(link, inventory, patterns),
         })
         .collect()
 }
 
 fn exclude(link: &Link, inventory: &Inventory, patterns: &Patterns) -> Option<Excluded> {
+    if link.peer_netns.is_none() {
+        return Some(Excluded::NoPod);
+    }
     if link.kind != "veth" {
         return Some(Excluded::Kind(link.kind.clone()));
     }
@@ -149,7 +154,77 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use netlink_packet_route::RouteNetlinkMessage;
+    use netlink_packet_route::link::InfoKind;
+
+    use super::super::inventory::tests::{address, inventory, link, route, veth};
     use super::*;
+
+    /// What is said of link 4, called `veth4`, after these messages.
+    fn check(messages: &[RouteNetlinkMessage], named: &[&str], expect: Option<Option<Excluded>>) {
+        let patterns = Patterns::new(named.iter().map(|&name| name.to_owned()).collect());
+        let found = choose(&inventory(messages), &patterns)
+            .into_iter()
+            .find(|choice| choice.ifindex == 4)
+            .map(|choice| choice.excluded);
+        assert_eq!(found, expect, "{named:?} {messages:?}");
+    }
+
+    #[test]
+    fn which_links_are_pods() {
+        let pod = || veth(4, "veth4");
+        let other = |kind| link(4, "veth4", kind, Some(3));
+        let node_address = || address(4, "172.18.0.2", 16);
+        let carries = || Excluded::CarriesAddress("172.18.0.2".parse().expect("an address"), 16);
+        let default_route = |to| RouteNetlinkMessage::NewRoute(route(to, 4));
+        check(&[pod()], &[], Some(None));
+        check(&[link(4, "veth4", InfoKind::Veth, None)], &[], None);
+        check(&[link(4, "veth4", InfoKind::Bridge, None)], &[], None);
+        check(
+            &[other(InfoKind::Netkit)],
+            &[],
+            Some(Some(Excluded::Kind("netkit".to_owned()))),
+        );
+        // The node's uplink in kind.
+        check(&[pod(), node_address()], &[], Some(Some(carries())));
+        check(
+            &[pod(), default_route("0.0.0.0")],
+            &[],
+            Some(Some(Excluded::DefaultRoute)),
+        );
+        check(&[pod(), default_route("::")], &[], Some(Some(Excluded::DefaultRoute)));
+        // The gateway's address on each pod's interface, as the CNI plugin ptp does, and a link-local one.
+        check(&[pod(), address(4, "10.244.0.1", 32)], &[], Some(None));
+        check(&[pod(), address(4, "fe80::1", 64)], &[], Some(None));
+        check(&[pod(), address(4, "169.254.1.1", 16)], &[], Some(None));
+        // A pod's host route is no default route.
+        check(&[pod(), default_route("10.0.0.7")], &[], Some(None));
+    }
+
+    #[test]
+    fn the_user_narrows() {
+        let pod = || veth(4, "veth4");
+        check(&[pod()], &["veth*"], Some(None));
+        check(&[pod()], &["cali*"], Some(Some(Excluded::NotNamed)));
+        check(&[pod()], &["cali*", "veth4"], Some(None));
+        // The very name overrides what we guess, a pattern does not.
+        let uplink = [pod(), address(4, "172.18.0.2", 16)];
+        check(&uplink, &["veth4"], Some(None));
+        let carries = Excluded::CarriesAddress("172.18.0.2".parse().expect("an address"), 16);
+        check(&uplink, &["veth*"], Some(Some(carries)));
+        check(
+            &[link(4, "veth4", InfoKind::Veth, None)],
+            &["veth4"],
+            Some(Some(Excluded::NoPod)),
+        );
+    }
+
+    #[test]
+    fn names_of_nothing() {
+        let known = inventory(&[veth(4, "veth4")]);
+        let patterns = Patterns::new(["veth4", "veth5", "x*"].map(str::to_owned).to_vec());
+        assert_eq!(patterns.missing(&known).collect::<Vec<_>>(), ["veth5"]);
+    }
 
     #[test]
     fn globs() {

@@ -13,6 +13,7 @@ use observer_common::abi;
 use super::btf::Btf;
 use super::coverage::{Code, Degraded};
 use super::object::{NoPrograms, OBJECT};
+use super::with_causes;
 use crate::objects::Str;
 
 /// The tc programs, by direction.
@@ -44,23 +45,23 @@ pub enum LoadError {
     )]
     NotPermitted,
     /// The kernel cannot.
-    #[error("this kernel cannot run the program {program}: {source}; Linux 5.15 or later is needed")]
+    #[error("this kernel cannot run the program {program} (Linux 5.15 or later is needed): {why}")]
     Program {
         /// Which one.
         program: &'static str,
         /// Why, with the verifier's words.
-        source: Box<ProgramError>,
+        why: String,
     },
     /// Maps cannot be created.
     #[error("cannot create the kernel side's tables: {0}")]
-    Object(Box<EbpfError>),
+    Object(String),
     /// A map is not what it should be.
-    #[error("cannot use the table {map}: {source}")]
+    #[error("cannot use the table {map}: {why}")]
     Map {
         /// Its name.
         map: &'static str,
         /// Why.
-        source: Box<aya::maps::MapError>,
+        why: String,
     },
 }
 
@@ -259,7 +260,7 @@ fn refused(error: EbpfError) -> LoadError {
     if is_permission(&error) {
         LoadError::NotPermitted
     } else {
-        LoadError::Object(Box::new(error))
+        LoadError::Object(with_causes(&error))
     }
 }
 
@@ -269,7 +270,7 @@ fn refused_program(program: &'static str, error: ProgramError) -> LoadError {
     } else {
         LoadError::Program {
             program,
-            source: Box::new(error),
+            why: with_causes(&error),
         }
     }
 }

@@ -47,7 +47,7 @@ use self::convert::{Clock, Converter, monotonic};
 use self::counters::Counters;
 use self::coverage::{Code, Coverage, Degraded};
 use self::follow::{Follow, Observed};
-use self::inventory::Inventory;
+use self::inventory::{Changed, Inventory};
 use self::kernel_log::{KernelLog, Level};
 use self::links::Patterns;
 use self::load::{LoadError, Sizes};
@@ -93,17 +93,17 @@ pub enum Error {
     NoInterface(String),
     /// Links cannot be read.
     #[error("cannot read the network interfaces: {0}")]
-    Netlink(#[source] io::Error),
+    Netlink(io::Error),
     /// The own namespace is unknown.
     #[error("cannot find the own network namespace: {0}; /proc must be mounted")]
-    OwnNamespace(#[source] io::Error),
+    OwnNamespace(io::Error),
     /// No interface can be attached to.
-    #[error("cannot attach to interface {name}: {source}")]
+    #[error("cannot attach to interface {name}: {why}")]
     Attach {
         /// The interface.
         name: String,
         /// Why.
-        source: attach::AttachError,
+        why: String,
     },
 }
 
@@ -196,7 +196,7 @@ impl Probe {
         let log = KernelLog::new(&mut ebpf, options.kernel_log);
         let attacher = Attacher::new(&mut ebpf, options.attach).map_err(|error| LoadError::Program {
             program: load::FROM_POD,
-            source: Box::new(error),
+            why: with_causes(&error),
         })?;
 
         let mut tick = interval(TICK);
@@ -239,7 +239,7 @@ impl Probe {
             queue: VecDeque::new(),
         };
         probe.follow.admit_node().map_err(|error| bad_map("NETNS", error))?;
-        probe.reconcile();
+        probe.reconcile(Changed::everything());
         probe.follow.check_attached()?;
         Ok(probe)
     }
@@ -267,7 +267,7 @@ impl Probe {
                         result
                     });
                     match result {
-                        Ok(changed) if changed.any() => self.reconcile(),
+                        Ok(changed) if changed.any() => self.reconcile(changed),
                         Ok(_) => {}
                         Err(error) => self.warn(format!("cannot follow the network interfaces: {error}")),
                     }
@@ -281,8 +281,8 @@ impl Probe {
         }
     }
 
-    /// Reads the table of unfinished handshakes, and every event before that; ends with [`Observation::Swept`]. Costs two system calls
-    /// while nothing is pending, else one for every 512 entries.
+    /// Reads the table of unfinished handshakes, and every event before that; ends with [`Observation::Swept`]. Costs five system
+    /// calls while nothing is pending, and else one more for every 512 entries.
     pub fn sweep(&mut self) -> Vec<Observation> {
         let mut seen = Vec::new();
         let now = monotonic();
@@ -371,10 +371,10 @@ impl Probe {
     }
 
     /// Brings what is attached in line with what is there, and tells what changed.
-    fn reconcile(&mut self) {
+    fn reconcile(&mut self, changed: Changed) {
         let mut seen = Vec::new();
         self.follow
-            .reconcile(&mut self.ebpf, &mut self.table, &mut self.converter, &mut seen);
+            .reconcile(changed, &mut self.ebpf, &mut self.table, &mut self.converter, &mut seen);
         self.tell(seen);
         self.tell_surroundings();
     }
@@ -402,8 +402,7 @@ impl Probe {
 
     /// What was lost since the last look.
     fn note_losses(&mut self, seen: &mut Vec<Observation>) {
-        let Ok(counters) = self.counters.all() else { return };
-        let lost = counters.lost();
+        let Ok(lost) = self.counters.lost() else { return };
         let count = lost.saturating_sub(self.lost);
         if count > 0 {
             self.lost = lost;
@@ -463,6 +462,20 @@ fn typed<T: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &'static str)
 fn bad_map(map: &'static str, error: MapError) -> LoadError {
     LoadError::Map {
         map,
-        source: Box::new(error),
+        why: with_causes(&error),
     }
+}
+
+/// An error with what is behind it, once.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let why = cause.to_string();
+        if !text.contains(&why) {
+            text = format!("{text}: {why}");
+        }
+        next = cause.source();
+    }
+    text
 }

@@ -55,23 +55,23 @@ impl Netns {
 /// The namespaces behind ids, as far as they can be found. Costs a look at every process, and a question to the kernel
 /// for every namespace.
 ///
-/// # Errors
-///
-/// What the kernel says. A namespace that goes away meanwhile is no error.
-pub fn behind(ids: &[i32], requests: &mut Requests) -> io::Result<HashMap<i32, Netns>> {
+/// A candidate that goes away meanwhile, or is no namespace any more (`/run/netns` holds plain files for a moment when one is made or
+/// removed), is passed over.
+#[must_use]
+pub fn behind(ids: &[i32], requests: &mut Requests) -> HashMap<i32, Netns> {
     let mut found = HashMap::new();
     for netns in candidates() {
         if found.len() == ids.len() {
             break;
         }
         let Ok(file) = netns.open() else { continue };
-        if let Some(id) = id_of(&file, requests)?
+        if let Ok(Some(id)) = id_of(&file, requests)
             && ids.contains(&id)
         {
             found.insert(id, netns);
         }
     }
-    Ok(found)
+    found
 }
 
 /// The id that this namespace has for another, if it has one.
