@@ -1,6 +1,10 @@
 //! Runs a probe inside a namespace of the lab.
 
+use std::fs::File;
+use std::path::Path;
 use std::time::Duration;
+
+use nix::sched::{CloneFlags, setns};
 
 use crate::lab::NetNs;
 use observer::attempt::{Observation, Point};
@@ -37,24 +41,42 @@ pub struct Watch {
 ///
 /// If it does not start, or says nothing.
 pub fn watch(namespace: &NetNs, options: Options, work: impl AsyncFnOnce(&mut Watch) + Send) {
-    namespace.enter(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
-            let mut watch = Watch {
-                probe: Probe::start(options).unwrap_or_else(|error| panic!("the probe does not start: {error}")),
-                seen: Vec::new(),
-                node: None,
-                told_coverage: None,
-            };
-            watch
-                .until("the first statement", |watch| watch.told_coverage.is_some())
-                .await;
-            work(&mut watch).await;
-            watch.probe.stop();
+    in_namespace(namespace.name(), options, work);
+}
+
+/// As [`watch`], where the lab is changed meanwhile: by the namespace's name.
+///
+/// # Panics
+///
+/// As [`watch`].
+pub fn in_namespace(name: &str, options: Options, work: impl AsyncFnOnce(&mut Watch) + Send) {
+    let namespace = File::open(Path::new("/run/netns").join(name)).expect("the namespace");
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            setns(&namespace, CloneFlags::CLONE_NEWNET).expect("entering the namespace");
+            run(options, work);
         });
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+}
+
+fn run(options: Options, work: impl AsyncFnOnce(&mut Watch)) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let mut watch = Watch {
+            probe: Probe::start(options).unwrap_or_else(|error| panic!("the probe does not start: {error}")),
+            seen: Vec::new(),
+            node: None,
+            told_coverage: None,
+        };
+        watch
+            .until("the first statement", |watch| watch.told_coverage.is_some())
+            .await;
+        work(&mut watch).await;
+        watch.probe.stop();
     });
 }
 

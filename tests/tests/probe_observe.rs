@@ -30,7 +30,7 @@ fn pods_are_observed_and_the_uplink_is_not() {
         let Some(lab) = lab(topology) else { return };
         watch(lab.node(), options(Mode::Auto), async |probe| {
             let coverage = probe.coverage();
-            let names: Vec<&str> = coverage.attached.iter().map(|link| link.name.as_str()).collect();
+            let names: Vec<&str> = coverage.interfaces.iter().map(|link| link.name.as_str()).collect();
             assert_eq!(names, ["veth2", "veth3"], "{topology:?}");
             assert_eq!(coverage.not_observed.len(), 1);
             assert_eq!(coverage.not_observed[0].name, "eth0");

@@ -1,0 +1,274 @@
+//! Attaching beside others, and leaving nothing behind.
+
+use std::time::Duration;
+
+use observer::attempt::{Hook, Observation, Seen};
+use observer::probe::attach::{Mode, clean};
+use observer::probe::coverage::How;
+use observer_tests::lab::{Dial, Family, Lab, Listener, NetNs, Topology, dial, kernel_tests, pod};
+use observer_tests::watch::{Watch, options, watch};
+
+const PATIENCE: Duration = Duration::from_secs(2);
+const BOTH: [Mode; 2] = [Mode::Tcx, Mode::Clsact];
+
+fn lab() -> Option<Lab> {
+    kernel_tests().ok()?;
+    let mut lab = Lab::new(Topology::Routed).expect("a lab");
+    lab.add_pod(pod("shop/cart")).expect("a pod");
+    lab.add_pod(pod("shop/api")).expect("a pod");
+    Some(lab)
+}
+
+fn connect(lab: &Lab) -> Dial {
+    let api = lab.pod("shop/api");
+    dial(lab.pod("shop/cart").netns(), api.at(Family::V4, 8080), PATIENCE)
+}
+
+/// Both filters and qdisc of an interface, as `tc` shows them.
+fn tc(node: &NetNs, link: &str) -> String {
+    ["ingress", "egress"]
+        .map(|side| node.run("tc", &["filter", "show", "dev", link, side], "").expect("tc"))
+        .join("")
+        + &node
+            .run("tc", &["qdisc", "show", "dev", link, "clsact"], "")
+            .expect("tc")
+}
+
+/// Classic BPF programs that return `TC_ACT_OK` and `TC_ACT_SHOT`: both end the chain.
+const PASS: &str = "1,6 0 0 0";
+const DROP: &str = "1,6 0 0 2";
+
+/// Adds a filter of somebody else to `veth3`, which has a clsact qdisc.
+fn filter(node: &NetNs, side: &str, priority: u16, bytecode: &str) {
+    let priority = priority.to_string();
+    let arguments = [
+        "filter",
+        "add",
+        "dev",
+        "veth3",
+        side,
+        "prio",
+        &priority,
+        "protocol",
+        "ip",
+        "bpf",
+        "direct-action",
+        "bytecode",
+        bytecode,
+    ];
+    node.run("tc", &arguments, "").expect("a filter");
+}
+
+async fn sees_an_answer(watch: &mut Watch, dialled: &Dial) {
+    watch
+        .until("the answer", |watch| {
+            watch.seen.iter().any(|seen| {
+                matches!(seen, Observation::Sighting(seen)
+                    if seen.what == Seen::Answered && seen.client == dialled.local)
+            })
+        })
+        .await;
+}
+
+#[test]
+fn nothing_is_left_when_it_stops() {
+    let Some(lab) = lab() else { return };
+    for mode in BOTH {
+        watch(lab.node(), options(mode), async |watch| {
+            let how = if mode == Mode::Tcx { How::Tcx } else { How::Clsact };
+            assert!(watch.coverage().interfaces.iter().all(|link| link.how == how));
+            assert_eq!(tc(lab.node(), "veth2").contains("from_pod"), mode == Mode::Clsact);
+        });
+        assert_eq!(tc(lab.node(), "veth2"), "", "{mode:?}");
+    }
+}
+
+#[test]
+fn two_observers_see_the_same() {
+    let Some(lab) = lab() else { return };
+    let _listener = Listener::accepting(lab.pod("shop/api").netns(), 8080).expect("a listener");
+    for (first, second) in BOTH.into_iter().flat_map(|first| BOTH.map(|second| (first, second))) {
+        watch(lab.node(), options(first), async |one| {
+            let inner = lab.node();
+            std::thread::scope(|scope| {
+                let other = scope.spawn(|| {
+                    watch(inner, options(second), async |two| {
+                        let dialled = connect(&lab);
+                        assert_eq!(dialled.errno(), None);
+                        sees_an_answer(two, &dialled).await;
+                        // Another observer is not somebody who may drop packets.
+                        let links = two.coverage().interfaces;
+                        assert!(links.iter().all(|link| link.from_pod.foreign.is_empty()), "{links:?}");
+                        assert!(two.points().iter().all(|point| point.from_pod != Hook::Blind));
+                    });
+                });
+                other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            });
+            // The second has stopped; the first goes on.
+            let dialled = connect(&lab);
+            sees_an_answer(one, &dialled).await;
+        });
+        assert_eq!(tc(lab.node(), "veth2"), "", "{first:?} {second:?}");
+    }
+}
+
+#[test]
+fn foreign_filters_go_on_and_are_told() {
+    let Some(lab) = lab() else { return };
+    let _listener = Listener::accepting(lab.pod("shop/api").netns(), 8080).expect("a listener");
+    let node = lab.node();
+    node.run("tc", &["qdisc", "add", "dev", "veth3", "clsact"], "")
+        .expect("a qdisc");
+    for mode in BOTH {
+        watch(node, options(mode), async |watch| {
+            let point = |watch: &Watch| {
+                watch
+                    .points()
+                    .into_iter()
+                    .find(|point| &*point.name == "veth3")
+                    .expect("it")
+            };
+            assert!(!point(watch).foreign);
+            // Behind ours in either way of attaching.
+            filter(node, "egress", 65530, DROP);
+            watch.until("the filter at egress", |watch| point(watch).foreign).await;
+            assert_ne!(point(watch).from_pod, Hook::Blind);
+            // It drops behind us: seen, and not answered.
+            let dialled = dial(
+                lab.pod("shop/cart").netns(),
+                lab.pod("shop/api").at(Family::V4, 8080),
+                Duration::from_millis(200),
+            );
+            assert!(dialled.result.is_err());
+            let swept = watch.sweep();
+            let ifindex = point(watch).ifindex;
+            assert!(
+                swept.iter().any(|seen| matches!(seen, Observation::Sighting(seen)
+                    if seen.ifindex == ifindex && seen.client == dialled.local && seen.what == Seen::Pending)),
+                "{mode:?} {swept:?}"
+            );
+            let coverage = watch.coverage();
+            let side = &coverage
+                .interfaces
+                .iter()
+                .find(|link| link.name == "veth3")
+                .expect("it")
+                .to_pod;
+            assert_eq!((side.foreign[0].by, side.foreign[0].before), ("clsact", false));
+        });
+        // Ours went, theirs stayed.
+        let left = tc(node, "veth3");
+        assert!(
+            left.contains(DROP) && left.contains("qdisc clsact") && !left.contains("from_pod"),
+            "{left}"
+        );
+        node.run("tc", &["filter", "del", "dev", "veth3", "egress"], "")
+            .expect("it goes");
+    }
+}
+
+#[test]
+fn a_filter_before_ours_makes_ingress_blind() {
+    let Some(lab) = lab() else { return };
+    let node = lab.node();
+    node.run("tc", &["qdisc", "add", "dev", "veth3", "clsact"], "")
+        .expect("a qdisc");
+    filter(node, "ingress", 1, PASS);
+    let check = |mode, expect| {
+        watch(node, options(mode), async |watch| {
+            let points = watch.points();
+            let point = points.iter().find(|point| &*point.name == "veth3").expect("it");
+            assert_eq!((point.from_pod, point.to_pod), (expect, Hook::Blind), "{mode:?}");
+        });
+    };
+    check(Mode::Clsact, Hook::Blind);
+    check(Mode::Tcx, Hook::Assumed);
+}
+
+/// What `kill -9` leaves of clsact: made by a process of its own, this test's binary once more.
+#[test]
+fn what_a_killed_observer_left_is_removed() {
+    let Some(lab) = lab() else { return };
+    let node = lab.node();
+    let mut child = std::process::Command::new(std::env::current_exe().expect("own path"));
+    child
+        .args(["--exact", "attach_and_wait", "--ignored", "--nocapture"])
+        .env("OBSERVER_TEST_ATTACH", "clsact")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
+    let mut child = node.enter(|| child.spawn()).expect("a process");
+    let output = child.stdout.take().expect("its output");
+    let attached = std::io::BufRead::lines(std::io::BufReader::new(output))
+        .any(|line| line.is_ok_and(|line| line.contains("attached")));
+    assert!(attached);
+    assert!(tc(node, "veth2").contains("from_pod"));
+    // While it lives, its filters are not ours to remove.
+    assert_eq!(node.enter(clean).expect("clean"), []);
+
+    child.kill().expect("it dies");
+    child.wait().expect("it is dead");
+    assert!(
+        tc(node, "veth2").contains("from_pod"),
+        "clsact filters survive their process"
+    );
+    let removed = node.enter(clean).expect("clean");
+    assert_eq!(removed.iter().map(|(_, count)| count).collect::<Vec<_>>(), [&2, &2]);
+    assert_eq!(tc(node, "veth2"), "");
+}
+
+#[test]
+#[ignore = "a process for what_a_killed_observer_left_is_removed"]
+fn attach_and_wait() {
+    if std::env::var_os("OBSERVER_TEST_ATTACH").is_none() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let _probe = observer::probe::Probe::start(options(Mode::Clsact)).expect("a probe");
+        println!("attached");
+        // Until it is killed; or the parent is gone, which closes the pipe.
+        let _ = std::io::Read::read(&mut std::io::stdin(), &mut [0]);
+    });
+}
+
+#[test]
+fn without_permission_the_error_says_what_to_grant() {
+    let Some(_lab) = lab() else { return };
+    let mut child = std::process::Command::new("setpriv");
+    child
+        .args([
+            "--bounding-set",
+            "-all",
+            "--inh-caps",
+            "-all",
+            "--reuid",
+            "0",
+            "--clear-groups",
+        ])
+        .arg(std::env::current_exe().expect("own path"))
+        .args(["--exact", "start_and_tell", "--ignored", "--nocapture"])
+        .env("OBSERVER_TEST_ATTACH", "none");
+    let output = child.output().expect("setpriv runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("not permitted") && text.contains("CAP_BPF"), "{text}");
+}
+
+#[test]
+#[ignore = "a process for without_permission_the_error_says_what_to_grant"]
+fn start_and_tell() {
+    if std::env::var_os("OBSERVER_TEST_ATTACH").is_none() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        if let Err(error) = observer::probe::Probe::start(options(Mode::Auto)) {
+            println!("{error}");
+        }
+    });
+}
