@@ -117,17 +117,8 @@ impl Policies {
         let (mut plain, mut all) = (Answers::default(), Answers::default());
         for subject in sides(subject, direction) {
             for peer in sides(peer, direction) {
-                let scene = Scene {
-                    policies: self,
-                    at,
-                    direction,
-                    subject: self.as_of(subject, at, earlier_pods),
-                    peer: self.as_of(peer, at, earlier_pods),
-                    port: question.port,
-                    protocol: question.protocol,
-                    dialled: question.dialled,
-                    blocks_match_pods: true,
-                };
+                let ends = [subject, peer].map(|side| self.as_of(side, at, earlier_pods));
+                let scene = Scene::new(self, question, direction, at, ends);
                 let answers = scene.answers();
                 first.get_or_insert(answers);
                 all = all.or(answers);
@@ -222,15 +213,15 @@ impl Scene<'_> {
         match self.subject.role {
             Role::Node(_) | Role::External => Answers::one(Decision::NotApplicable),
             Role::Unknown => self.answers_for_anybody(),
-            Role::Pod(pod) | Role::HostPod { pod, .. } => self.answers_for(pod),
+            Role::Pod(_) | Role::HostPod { .. } => self.answers_for_pod(),
         }
     }
 
-    fn answers_for(&self, pod: &Pod) -> Answers {
+    fn answers_for_pod(&self) -> Answers {
         let mut isolated = false;
         let mut allowed = Truth::No;
         let mut open = 0;
-        for policy in self.isolating(pod) {
+        for policy in self.isolating() {
             if !isolated {
                 isolated = true;
                 allowed = self.always_allowed(&mut open);
@@ -262,14 +253,14 @@ impl Scene<'_> {
 
     /// The subject may be any pod: denied is possible where the policies of a namespace let some pod be isolated from this peer.
     fn answers_for_anybody(&self) -> Answers {
-        let deniable = self.policies.policies.values().any(|versions| {
+        let deniable = self.policies.spaces.values().any(|space| {
             let mut some_denies = false;
             let mut all_are_allowed = false;
-            for held in versions.iter().filter(|held| held.holds_at(self.at)) {
-                if isolates(&held.policy, self.direction) {
-                    let allows = self.allows(&held.policy, &mut 0) == Truth::Yes;
+            for held in space.policies.iter().filter(|held| held.holds_at(self.at)) {
+                if isolates(&held.compiled.policy, self.direction) {
+                    let allows = self.allows(&held.compiled, &mut 0) == Truth::Yes;
                     some_denies |= !allows;
-                    all_are_allowed |= allows && held.policy.pod_selector.requirements.is_empty();
+                    all_are_allowed |= allows && held.compiled.policy.pod_selector.requirements.is_empty();
                 }
             }
             some_denies && !all_are_allowed

@@ -1,7 +1,7 @@
 //! From an answer to a verdict: the policies, the rule, caveats and recent changes. Built only when asked for.
 
 use super::decide::{DirectionDecided, parties};
-use super::matching::{Scene, isolates, rules};
+use super::matching::{Scene, isolates};
 use super::worlds::{Answers, Truth, sides};
 use super::{
     Caveat, Decided, Decision, Direction, DirectionVerdict, Policies, PolicyChange, PolicyChangeKind, Question, RuleId,
@@ -62,9 +62,7 @@ impl Policies {
         let Some(scene) = self.telling_scene(question, direction) else {
             return verdict;
         };
-        if let Some(pod) = scene.subject.role.pod() {
-            verdict.policies = scene.isolating(pod).map(|policy| policy.name.clone()).collect();
-        }
+        verdict.policies = scene.isolating().map(|policy| policy.policy.name.clone()).collect();
         match answer.decision {
             Decision::Allowed => verdict.rule = scene.first_allowing(),
             Decision::Denied => verdict.nearest = scene.nearest(),
@@ -80,26 +78,11 @@ impl Policies {
     fn telling_scene<'a>(&'a self, question: &'a Question, direction: Direction) -> Option<Scene<'a>> {
         let (subject, peer) = parties(question, direction);
         let peer = sides(peer, direction).next()?;
-        let mut scenes = sides(subject, direction).map(|subject| Scene {
-            policies: self,
-            at: question.at,
-            direction,
-            subject,
-            peer,
-            port: question.port,
-            protocol: question.protocol,
-            dialled: question.dialled,
-            blocks_match_pods: true,
-        });
+        let mut scenes = sides(subject, direction)
+            .map(|subject| Scene::new(self, question, direction, question.at, [subject, peer]));
         scenes
             .clone()
-            .find(|scene| {
-                scene
-                    .subject
-                    .role
-                    .pod()
-                    .is_some_and(|pod| scene.isolating(pod).next().is_some())
-            })
+            .find(|scene| scene.isolating().next().is_some())
             .or_else(|| scenes.next())
     }
 
@@ -115,22 +98,22 @@ impl Policies {
                 let near = |other: Option<usize>| {
                     other
                         .and_then(|index| versions.get(index))
-                        .filter(|other| other.policy.name == held.policy.name)
+                        .filter(|other| other.compiled.policy.name == held.compiled.policy.name)
                 };
                 let before = near(index.checked_sub(1)).filter(|old| old.until == Some(held.from));
                 let replaced = near(Some(index + 1)).is_some_and(|new| held.until == Some(new.from));
                 let mut tell = |what, at| {
                     if at > after && at <= question.at {
                         into.push(PolicyChange {
-                            policy: held.policy.name.clone(),
+                            policy: held.compiled.policy.name.clone(),
                             what,
                             at,
                         });
                     }
                 };
-                let concerned = concerns(&held.policy);
+                let concerned = concerns(&held.compiled.policy);
                 match before {
-                    Some(old) if concerned || concerns(&old.policy) => {
+                    Some(old) if concerned || concerns(&old.compiled.policy) => {
                         tell(PolicyChangeKind::Changed, held.from);
                     }
                     None if concerned && held.from > Time::BEGINNING => {
@@ -138,7 +121,7 @@ impl Policies {
                     }
                     // Loaded at the start: only the manifest knows since when.
                     None if concerned => {
-                        if let Some(created) = held.policy.created {
+                        if let Some(created) = held.compiled.policy.created {
                             tell(PolicyChangeKind::Created, created);
                         }
                     }
@@ -185,12 +168,11 @@ impl Scene<'_> {
         if self.always_allowed(&mut 0) == Truth::Yes {
             return None;
         }
-        let pod = self.subject.role.pod()?;
-        self.isolating(pod).find_map(|policy| {
-            let index = rules(policy, self.direction)
-                .iter()
+        self.isolating().find_map(|policy| {
+            let index = policy
+                .rules(self.direction)
                 .position(|rule| self.rule_matches(policy, rule, &mut 0) == Truth::Yes)?;
-            Some(rule_id(&policy.name, self.direction, index))
+            Some(rule_id(&policy.policy.name, self.direction, index))
         })
     }
 
@@ -218,9 +200,7 @@ impl Scene<'_> {
             && self.subject.role.is_same_pod(self.peer.role)
             && !pod.addresses.contains(&dialled.ip())
             && answer == Answers::one(Decision::Allowed)
-            && !self
-                .isolating(pod)
-                .any(|policy| self.allows(policy, &mut 0) == Truth::Yes)
+            && !self.isolating().any(|policy| self.allows(policy, &mut 0) == Truth::Yes)
         {
             caveats.push(Caveat::Hairpin);
         }

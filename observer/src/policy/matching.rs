@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnetwork::IpNetwork;
 
-use super::closeness::Seen;
+use super::compiled::{Choosers, Compiled, Face};
 use super::worlds::{Open, Role, Side, Truth};
-use super::{Direction, Policies};
-use crate::objects::{NetworkPolicy, Peer, Pod, PortMatch, PortRule, Protocol, Rule, Selector};
+use super::{Direction, Policies, Question};
+use crate::objects::{NetworkPolicy, Peer, PortMatch, PortRule, Protocol, Rule};
 use crate::time::Time;
 
 /// One direction of one possible world.
@@ -21,6 +21,9 @@ pub(super) struct Scene<'a> {
     pub(super) peer: Side<'a>,
     pub(super) port: u16,
     pub(super) protocol: Protocol,
+    /// The subject and the peer as selectors see them, where they are pods.
+    pub(super) subject_face: Option<Face<'a>>,
+    pub(super) peer_face: Option<Face<'a>>,
     /// The address that was dialled, where it was a Service's.
     pub(super) dialled: Option<SocketAddr>,
     /// An `ipBlock` matches pods' addresses, as Kubernetes' own tests demand.
@@ -28,6 +31,30 @@ pub(super) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
+    /// A question in one world. `subject` and `peer` are as they were at `at`.
+    pub(super) fn new(
+        policies: &'a Policies,
+        question: &Question,
+        direction: Direction,
+        at: Time,
+        [subject, peer]: [Side<'a>; 2],
+    ) -> Self {
+        let face = |side: Side<'a>| side.role.pod().map(|pod| policies.face(pod, at));
+        Self {
+            policies,
+            at,
+            direction,
+            subject,
+            peer,
+            port: question.port,
+            protocol: question.protocol,
+            subject_face: face(subject),
+            peer_face: face(peer),
+            dialled: question.dialled,
+            blocks_match_pods: true,
+        }
+    }
+
     /// Who has the port.
     pub(super) fn destination(&self) -> Role<'a> {
         match self.direction {
@@ -37,70 +64,85 @@ impl<'a> Scene<'a> {
     }
 
     /// The policies that isolate the subject in this direction, by name.
-    pub(super) fn isolating(&self, pod: &'a Pod) -> impl Iterator<Item = &'a NetworkPolicy> {
-        let direction = self.direction;
-        self.policies
-            .policies_of(&pod.name.namespace, self.at)
-            .filter(move |policy| isolates(policy, direction) && policy.pod_selector.matches(&pod.labels))
+    pub(super) fn isolating(&self) -> impl Iterator<Item = &'a Compiled> {
+        let (at, direction) = (self.at, self.direction);
+        let (known, versions, labels) = match self.subject_face {
+            None => (&[][..], &[][..], None),
+            Some(face) => match face.selection {
+                Some(selection) => (selection.isolating(direction), &[][..], None),
+                None => (
+                    &[][..],
+                    self.policies.versions_of(&face.pod.name.namespace),
+                    Some(face.labels),
+                ),
+            },
+        };
+        let found = versions.iter().filter(move |held| {
+            held.holds_at(at) && labels.is_some_and(|labels| held.compiled.isolates(labels, direction))
+        });
+        known
+            .iter()
+            .chain(found.map(|held| &held.compiled))
+            .map(|compiled| &**compiled)
     }
 
     /// Whether some rule of the policy matches. Sets what it depends on in `open`.
-    pub(super) fn allows(&self, policy: &NetworkPolicy, open: &mut u8) -> Truth {
-        any(rules(policy, self.direction), |rule| {
+    pub(super) fn allows(&self, policy: &Compiled, open: &mut u8) -> Truth {
+        any(policy.rules(self.direction), |rule| {
             self.rule_matches(policy, rule, open)
         })
     }
 
     /// A rule matches where a peer and a port match.
-    pub(super) fn rule_matches(&self, policy: &NetworkPolicy, rule: &Rule, open: &mut u8) -> Truth {
+    pub(super) fn rule_matches(
+        &self,
+        policy: &Compiled,
+        (rule, choosers): (&Rule, &[Choosers]),
+        open: &mut u8,
+    ) -> Truth {
         // The port first: it costs less.
         let port = self.ports_match(&rule.ports, open);
-        if port == Truth::No {
-            return Truth::No;
+        if port == Truth::No || rule.peers.is_empty() {
+            return port;
         }
-        port.min(self.peers_match(policy, &rule.peers, open))
+        let peers = rule.peers.iter().zip(choosers);
+        port.min(any(peers, |(peer, choosers)| {
+            self.peer_matches(&policy.policy, peer, choosers, open)
+        }))
     }
 
-    fn peers_match(&self, policy: &NetworkPolicy, peers: &[Peer], open: &mut u8) -> Truth {
-        if peers.is_empty() {
-            return Truth::Yes;
-        }
-        any(peers, |peer| self.peer_matches(policy, peer, open))
-    }
-
-    pub(super) fn peer_matches(&self, policy: &NetworkPolicy, peer: &Peer, open: &mut u8) -> Truth {
+    fn peer_matches(&self, policy: &NetworkPolicy, peer: &Peer, choosers: &Choosers, open: &mut u8) -> Truth {
         match peer {
-            Peer::Block { cidr, except } => Truth::from(
-                (self.blocks_match_pods || !matches!(self.peer.role, Role::Pod(_)))
-                    && in_block(self.peer.address, cidr, except),
-            ),
-            Peer::Pods { namespaces, pods } => match self.peer.role {
-                Role::Pod(pod) | Role::HostPod { pod, .. } => Truth::from(
-                    self.namespace_matches(policy, namespaces.as_ref(), pod)
-                        && pods.as_ref().is_none_or(|pods| pods.matches(&pod.labels)),
-                ),
-                Role::Node(_) | Role::External => Truth::No,
-                Role::Unknown => {
-                    *open |= Open::Peer as u8;
-                    Truth::Maybe
-                }
-            },
+            Peer::Block { cidr, except } => Truth::from(self.block_matches(cidr, except)),
+            Peer::Pods { namespaces, pods } => {
+                let Some(face) = self.peer_face else {
+                    return self.no_pod_matches(open);
+                };
+                let namespace = match both(namespaces, &choosers.namespaces) {
+                    None => policy.name.namespace == face.pod.name.namespace,
+                    Some((selector, chooser)) => face.namespace.are_selected(selector, chooser),
+                };
+                let matches = |(selector, chooser)| face.labels.are_selected(selector, chooser);
+                Truth::from(namespace && both(pods, &choosers.pods).is_none_or(matches))
+            }
         }
     }
 
-    pub(super) fn namespace_matches(&self, policy: &NetworkPolicy, selector: Option<&Selector>, pod: &'a Pod) -> bool {
-        match selector {
-            None => policy.name.namespace == pod.name.namespace,
-            Some(selector) => selector.requirements.is_empty() || self.namespace_of(pod).are_selected(selector),
+    pub(super) fn block_matches(&self, cidr: &IpNetwork, except: &[IpNetwork]) -> bool {
+        (self.blocks_match_pods || !matches!(self.peer.role, Role::Pod(_))) && in_block(self.peer.address, cidr, except)
+    }
+
+    /// Whether a peer that is no known pod may be one that selectors match.
+    pub(super) fn no_pod_matches(&self, open: &mut u8) -> Truth {
+        if matches!(self.peer.role, Role::Unknown) {
+            *open |= Open::Peer as u8;
+            Truth::Maybe
+        } else {
+            Truth::No
         }
     }
 
-    pub(super) fn namespace_of(&self, pod: &'a Pod) -> Seen<'a> {
-        let name = &pod.name.namespace;
-        Seen::of_namespace(name, self.policies.namespace_labels(name, self.at))
-    }
-
-    pub(super) fn ports_match(&self, ports: &[PortRule], open: &mut u8) -> Truth {
+    fn ports_match(&self, ports: &[PortRule], open: &mut u8) -> Truth {
         if ports.is_empty() {
             return Truth::Yes;
         }
@@ -148,11 +190,9 @@ pub(super) fn isolates(policy: &NetworkPolicy, direction: Direction) -> bool {
     }
 }
 
-pub(super) fn rules(policy: &NetworkPolicy, direction: Direction) -> &[Rule] {
-    match direction {
-        Direction::Ingress => &policy.ingress,
-        Direction::Egress => &policy.egress,
-    }
+/// A selector and its compiled form, where there is one.
+fn both<'b, A, B>(a: &'b Option<A>, b: &'b Option<B>) -> Option<(&'b A, &'b B)> {
+    a.as_ref().zip(b.as_ref())
 }
 
 /// In the block and in none of its holes. Families never mix.

@@ -14,12 +14,15 @@
 
 mod backends;
 mod closeness;
+mod compiled;
 mod decide;
 mod explain;
 mod matching;
 mod nearest;
 mod remedy;
+mod space;
 mod store;
+mod terms;
 mod verdict;
 mod worlds;
 

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use super::closeness::Seen;
-use super::matching::{Scene, in_block, rules};
+use super::matching::{Scene, in_block};
 use super::remedy::Remedy;
-use super::worlds::{Role, Truth};
+use super::worlds::Truth;
 use super::{Direction, LabelMiss, NearMiss, RuleId, Unmet};
 use crate::objects::{NetworkPolicy, Peer, PortMatch, PortRule, Rule, Str};
 
@@ -72,16 +72,9 @@ impl<'a> Scene<'a> {
     }
 
     pub(super) fn misses(&self) -> Vec<Miss<'a>> {
-        let Some(pod) = self.subject.role.pod() else {
-            return Vec::new();
-        };
-        self.isolating(pod)
-            .flat_map(|policy| {
-                (1..)
-                    .zip(rules(policy, self.direction))
-                    .map(move |(number, rule)| (policy, number, rule))
-            })
-            .map(|(policy, number, rule)| self.miss(policy, number, rule))
+        self.isolating()
+            .flat_map(|policy| (1..).zip(policy.rules(self.direction)).map(move |rule| (policy, rule)))
+            .map(|(policy, (number, (rule, _)))| self.miss(&policy.policy, number, rule))
             .collect()
     }
 
@@ -123,12 +116,16 @@ impl<'a> Scene<'a> {
 
     fn peer_lack(&self, policy: &NetworkPolicy, peer: &Peer) -> Lack {
         let lack = Lack::default();
-        if self.peer_matches(policy, peer, &mut 0) != Truth::No {
-            return lack;
-        }
-        match (peer, self.peer.role) {
-            (Peer::Block { cidr, except }, _) => self.block_lack(cidr, except),
-            (Peer::Pods { namespaces, pods }, Role::Pod(pod) | Role::HostPod { pod, .. }) => {
+        match peer {
+            Peer::Block { cidr, except } if self.block_matches(cidr, except) => lack,
+            Peer::Block { cidr, except } => self.block_lack(cidr, except),
+            Peer::Pods { namespaces, pods } => {
+                let Some(pod) = self.peer.role.pod() else {
+                    return match self.no_pod_matches(&mut 0) {
+                        Truth::No => lack.and(Unmet::NotAPod, 12 * STEP),
+                        Truth::Maybe | Truth::Yes => lack,
+                    };
+                };
                 let lack = match namespaces {
                     None if policy.name.namespace == pod.name.namespace => lack,
                     None => lack.and(
@@ -138,7 +135,7 @@ impl<'a> Scene<'a> {
                         },
                         4 * STEP,
                     ),
-                    Some(selector) => match self.namespace_of(pod).miss(selector) {
+                    Some(selector) => match self.labels_of_namespace(&pod.name.namespace).miss(selector) {
                         None => lack,
                         Some(miss) => {
                             let distance = label_distance(&miss);
@@ -154,8 +151,11 @@ impl<'a> Scene<'a> {
                     }
                 }
             }
-            (Peer::Pods { .. }, Role::Node(_) | Role::External | Role::Unknown) => lack.and(Unmet::NotAPod, 12 * STEP),
         }
+    }
+
+    fn labels_of_namespace(&self, name: &'a Str) -> Seen<'a> {
+        Seen::of_namespace(name, self.policies.namespace_labels(name, self.at))
     }
 
     fn block_lack(&self, cidr: &IpNetwork, except: &[IpNetwork]) -> Lack {

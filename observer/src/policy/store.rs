@@ -5,6 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Undecidable;
+use super::closeness::{NAMESPACE_NAME, Seen};
+use super::compiled::{Face, Tags};
+use super::space::{Held, Space};
+use super::terms::{Term, Terms};
 use crate::objects::{Change, Kind, Labels, Name, Namespace, NetworkPolicy, Object, Pod, Scope, Str, Versioned};
 use crate::time::Time;
 
@@ -31,9 +35,10 @@ impl Default for Config {
 #[derive(Debug, Default)]
 pub struct Policies {
     pub(super) config: Config,
-    /// Namespace → its policies' versions, sorted by name, then time. Written by [`Self::apply`], old versions deleted by
-    /// [`Self::prune`].
-    pub(super) policies: HashMap<Str, Vec<Held>>,
+    /// Namespace → its policies and pods. Written by [`Self::apply`]; deleted by [`Self::prune`] when it has neither.
+    pub(super) spaces: HashMap<Str, Space>,
+    /// The numbers of labels in `spaces`.
+    terms: Terms,
     /// Namespace objects by name and time.
     pub(super) namespaces: Versioned<Str, Arc<Namespace>>,
     /// Pods by name and time; a new version only where the labels changed.
@@ -46,20 +51,8 @@ pub struct Policies {
     any: bool,
 }
 
-/// One version of a policy.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) policy: Arc<NetworkPolicy>,
-    pub(super) from: Time,
-    /// When it was replaced or deleted.
-    pub(super) until: Option<Time>,
-}
-
-impl Held {
-    pub(super) fn holds_at(&self, at: Time) -> bool {
-        self.from <= at && self.until.is_none_or(|until| at < until)
-    }
-}
+/// So many numbers of labels may be unused before they are given anew.
+const SPARE_TERMS: usize = 10_000;
 
 /// What a change may have concerned.
 #[derive(Clone, Debug)]
@@ -106,10 +99,9 @@ impl Policies {
             Change::Remove(Kind::NetworkPolicy, name) => self.remove_policy(name, at),
             Change::Remove(Kind::Namespace, name) => {
                 self.namespaces.remove(name.name.clone(), at);
-                self.touched(at, Touched::Namespace(name.name.clone()));
+                self.namespace_changed(&name.name, at);
             }
-            // A pod that is gone has no labels to differ from: attempts of its last moments carry it.
-            Change::Remove(Kind::Pod, name) => self.pods.remove(name.clone(), at),
+            Change::Remove(Kind::Pod, name) => self.remove_pod(name, at),
             Change::Remove(Kind::Service | Kind::EndpointSlice | Kind::Node, _) => {}
             Change::Doubt { source, scope } => {
                 self.begin_doubt(Undecidable::ObjectsInDoubt { source: source.clone() }, scope, at);
@@ -127,10 +119,7 @@ impl Policies {
     /// Forgets what no question of `before` or later can need.
     pub fn prune(&mut self, before: Time) {
         let told = before - self.config.recent.max(self.config.window);
-        self.policies.retain(|_, versions| {
-            versions.retain(|held| held.until.is_none_or(|until| until > told));
-            !versions.is_empty()
-        });
+        self.spaces.retain(|_, space| space.prune(told));
         let before = before - self.config.window;
         self.namespaces.prune(before);
         self.pods.prune(before);
@@ -139,41 +128,19 @@ impl Policies {
         }
         self.doubts
             .retain(|doubt| doubt.until.is_none_or(|until| until > before));
+        self.renumber();
     }
 
     fn set_policy(&mut self, policy: &Arc<NetworkPolicy>, at: Time) {
-        let versions = self.policies.entry(policy.name.namespace.clone()).or_default();
-        // After all versions of the same name: the last of them is the newest.
-        let next = versions.partition_point(|held| held.policy.name.name <= policy.name.name);
-        if let Some(last) = next.checked_sub(1).map(|last| &mut versions[last])
-            && last.policy.name == policy.name
-            && last.until.is_none()
-        {
-            if says_the_same(&last.policy, policy) {
-                return;
-            }
-            last.until = Some(at);
+        let (space, terms) = self.space(&policy.name.namespace);
+        if space.set_policy(policy, terms, at) {
+            self.touched(at, Touched::PoliciesOf(policy.name.namespace.clone()));
         }
-        versions.insert(
-            next,
-            Held {
-                policy: policy.clone(),
-                from: at,
-                until: None,
-            },
-        );
-        self.touched(at, Touched::PoliciesOf(policy.name.namespace.clone()));
     }
 
     fn remove_policy(&mut self, name: &Name, at: Time) {
-        let Some(versions) = self.policies.get_mut(&name.namespace) else {
-            return;
-        };
-        if let Some(held) = versions
-            .iter_mut()
-            .find(|held| held.policy.name == *name && held.until.is_none())
-        {
-            held.until = Some(at);
+        let space = self.spaces.get_mut(&name.namespace);
+        if space.is_some_and(|space| space.remove_policy(&name.name, at)) {
             self.touched(at, Touched::PoliciesOf(name.namespace.clone()));
         }
     }
@@ -184,10 +151,20 @@ impl Policies {
             return;
         }
         self.namespaces.set(namespace.name.clone(), namespace.clone(), at);
-        self.touched(at, Touched::Namespace(namespace.name.clone()));
+        self.namespace_changed(&namespace.name, at);
+    }
+
+    fn namespace_changed(&mut self, name: &Str, at: Time) {
+        if let Some(space) = self.spaces.get_mut(name) {
+            space.labels = namespace_terms(&self.namespaces, &mut self.terms, name);
+            space.since = at;
+        }
+        self.touched(at, Touched::Namespace(name.clone()));
     }
 
     fn set_pod(&mut self, pod: &Arc<Pod>, at: Time) {
+        let (space, terms) = self.space(&pod.name.namespace);
+        space.set_pod(pod, terms, at);
         match self.pods.latest(&pod.name) {
             Some(last) if last.uid == pod.uid && last.labels == pod.labels => {}
             Some(last) if last.uid == pod.uid => {
@@ -196,6 +173,36 @@ impl Policies {
             }
             // A new pod has no earlier labels that could still be in force.
             _ => self.pods.set(pod.name.clone(), pod.clone(), at),
+        }
+    }
+
+    fn remove_pod(&mut self, name: &Name, at: Time) {
+        // A pod that is gone has no labels to differ from: attempts of its last moments carry it.
+        self.pods.remove(name.clone(), at);
+        if let Some(space) = self.spaces.get_mut(&name.namespace) {
+            space.remove_pod(&name.name);
+        }
+    }
+
+    fn space(&mut self, name: &Str) -> (&mut Space, &mut Terms) {
+        let space = self.spaces.entry(name.clone()).or_insert_with(|| {
+            let history = self.namespaces.history(name);
+            let since = history.last().map_or(Time::BEGINNING, |(from, _)| *from);
+            Space::new(namespace_terms(&self.namespaces, &mut self.terms, name), since)
+        });
+        (space, &mut self.terms)
+    }
+
+    /// Labels of pods that are gone keep their numbers; when these are most, all that lives is numbered anew.
+    fn renumber(&mut self) {
+        let living: usize = self.spaces.values().map(Space::count_labels).sum();
+        if self.terms.given() < 2 * living + SPARE_TERMS {
+            return;
+        }
+        self.terms = Terms::default();
+        for (name, space) in &mut self.spaces {
+            space.labels = namespace_terms(&self.namespaces, &mut self.terms, name);
+            space.renumber(&mut self.terms);
         }
     }
 
@@ -242,17 +249,28 @@ impl Policies {
             .map(|doubt| (&doubt.why, &doubt.scope))
     }
 
-    /// The policies of a namespace at a time, by name.
-    pub(super) fn policies_of(&self, namespace: &str, at: Time) -> impl Iterator<Item = &NetworkPolicy> {
-        self.versions_of(namespace)
-            .iter()
-            .filter(move |held| held.holds_at(at))
-            .map(|held| &*held.policy)
-    }
-
     /// All versions of a namespace's policies that are remembered.
     pub(super) fn versions_of(&self, namespace: &str) -> &[Held] {
-        self.policies.get(namespace).map_or(&[], Vec::as_slice)
+        self.spaces.get(namespace).map_or(&[], |space| &space.policies)
+    }
+
+    /// A pod with what is known of it at a time.
+    pub(super) fn face<'a>(&'a self, pod: &'a Pod, at: Time) -> Face<'a> {
+        let namespace = &pod.name.namespace;
+        let space = self.spaces.get(namespace);
+        let indexed = space.and_then(|space| space.indexed(pod, at));
+        Face {
+            pod,
+            labels: match indexed {
+                Some(indexed) => Tags::Terms(&indexed.labels),
+                None => Tags::Seen(Seen::of_pod(&pod.labels)),
+            },
+            namespace: match space.filter(|space| space.since <= at) {
+                Some(space) => Tags::Terms(&space.labels),
+                None => Tags::Seen(Seen::of_namespace(namespace, self.namespace_labels(namespace, at))),
+            },
+            selection: indexed.map(|indexed| &indexed.selection),
+        }
     }
 
     /// A namespace's labels at a time; `None` where there is no such object.
@@ -269,22 +287,13 @@ impl Policies {
     }
 }
 
-/// Where it was read and when it was made changes nothing of what a policy allows.
-fn says_the_same(a: &NetworkPolicy, b: &NetworkPolicy) -> bool {
-    let NetworkPolicy {
-        name,
-        created: _,
-        pod_selector,
-        isolates_ingress,
-        isolates_egress,
-        ingress,
-        egress,
-        source: _,
-    } = a;
-    *name == b.name
-        && *pod_selector == b.pod_selector
-        && *isolates_ingress == b.isolates_ingress
-        && *isolates_egress == b.isolates_egress
-        && *ingress == b.ingress
-        && *egress == b.egress
+/// A namespace's labels as they are now. One whose object is not known has the built-in label only.
+fn namespace_terms(namespaces: &Versioned<Str, Arc<Namespace>>, terms: &mut Terms, name: &Str) -> Box<[Term]> {
+    let built_in = Str::from(NAMESPACE_NAME);
+    let object = namespaces.latest(name);
+    let mut labels = object.map_or_else(Box::default, |object| terms.labels(&object.labels));
+    if object.is_none_or(|object| object.labels.get(NAMESPACE_NAME).is_none()) {
+        labels = labels.iter().copied().chain([terms.label(&built_in, name)]).collect();
+    }
+    labels
 }

@@ -80,26 +80,17 @@ fn short(unmet: &Unmet) -> String {
 pub(crate) fn remedies_work(policies: &Policies, question: &Question) {
     for direction in [Direction::Egress, Direction::Ingress] {
         let (subject, peer) = parties(question, direction);
-        let scene = Scene {
-            policies,
-            at: question.at,
-            direction,
-            subject: sides(subject, direction).next().expect("a side"),
-            peer: sides(peer, direction).next().expect("a side"),
-            port: question.port,
-            protocol: question.protocol,
-            dialled: question.dialled,
-            blocks_match_pods: true,
-        };
+        let ends = [sides(subject, direction), sides(peer, direction)].map(|mut sides| sides.next().expect("a side"));
+        let scene = Scene::new(policies, question, direction, question.at, ends);
         if scene.answers().decision() != Decision::Denied || scene.answers().differ() {
             continue;
         }
         for miss in scene.misses() {
             let remedied = Remedy::of(&scene, &miss).applied_to(miss.policy);
             let mut changed = Policies::default();
-            for held in policies.policies.values().flatten() {
+            for held in policies.spaces.values().flat_map(|space| &space.policies) {
                 changed.apply(
-                    &Change::Set(Object::NetworkPolicy(held.policy.clone())),
+                    &Change::Set(Object::NetworkPolicy(held.compiled.policy.clone())),
                     Time::BEGINNING,
                 );
             }
@@ -107,10 +98,7 @@ pub(crate) fn remedies_work(policies: &Policies, question: &Question) {
                 changed.apply(&Change::Set(Object::Namespace(namespace.clone())), Time::BEGINNING);
             }
             changed.apply(&Change::Set(Object::NetworkPolicy(Arc::new(remedied))), Time::BEGINNING);
-            let scene = Scene {
-                policies: &changed,
-                ..scene
-            };
+            let scene = Scene::new(&changed, question, direction, question.at, ends);
             assert_eq!(scene.answers().decision(), Decision::Allowed, "{:?}", miss.number);
         }
     }
