@@ -70,7 +70,7 @@ fn list() -> String {
         if !text.is_empty() {
             text.push('\n');
         }
-        let _ = writeln!(text, "{}:", topic.title());
+        let _ = writeln!(text, "{}", topic.title());
         for page in pages::of(topic) {
             let _ = writeln!(text, "  {:width$}  {}", page.code, page.summary);
         }

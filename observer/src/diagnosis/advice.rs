@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::facts::Facts;
 use super::{Cause, drops, words};
+use crate::attempt::{Origin, Outcome, Place};
 use crate::objects::{Pod, Protocol};
 use crate::policy::{self, Direction, DirectionVerdict, Party, Question, Who};
 
 /// What to do; `None` where there is nothing to do.
 pub(super) fn advice(facts: Facts<'_>, cause: Cause) -> Option<String> {
-    let attempt = &facts.all.attempt;
-    let port = attempt.backend.unwrap_or(attempt.server).port();
+    let port = facts.target().port();
     let dialled = words::who(&facts.all.destination);
     let target = words::who(facts.all.backend.as_ref().unwrap_or(&facts.all.destination));
     Some(match cause {
@@ -51,6 +51,10 @@ pub(super) fn advice(facts: Facts<'_>, cause: Cause) -> Option<String> {
         ),
         Cause::AnswerLost => {
             "Check the way back: asymmetric routes, reverse path filter, connection tracking, MTU.".into()
+        }
+        Cause::RefusedByUnknown if facts.origin() == Some(Origin::Node) => {
+            "Check that what translates Services (kube-proxy or its replacement) runs on this node and knows this address."
+                .into()
         }
         Cause::RefusedByUnknown => {
             "Run the observer on the destination's node too: only its interface shows who refused.".into()
@@ -115,10 +119,7 @@ fn target<'a>(facts: Facts<'a>) -> (SocketAddr, Option<&'a Arc<Pod>>) {
     });
     match usable {
         Some(backend) => (backend.address, backend.pod.as_ref()),
-        None => {
-            let address = all.attempt.backend.unwrap_or(all.attempt.server);
-            (address, all.destination.pod())
-        }
+        None => (facts.target(), all.destination.pod()),
     }
 }
 
@@ -148,6 +149,10 @@ fn blocked(facts: Facts<'_>) -> String {
     }
     let stage = facts.stage();
     match stage {
+        Some(drops::Stage::Filter) if facts.drop().is_some_and(|drop| drop.place != Place::Node) => {
+            "List the rules inside the pod's network namespace: nsenter --net, then nft list ruleset, iptables-save."
+                .into()
+        }
         Some(drops::Stage::Filter) => {
             "List the rules that are no policy's: nft list ruleset, iptables-save, tc filter show.".into()
         }
@@ -159,7 +164,7 @@ fn blocked(facts: Facts<'_>) -> String {
             "Check the way back to the source (ip route get SOURCE) and net.ipv4.conf.*.rp_filter.".into()
         }
         Some(drops::Stage::Queue) => "Look at the queues of this node's interfaces: tc -s qdisc, ip -s link.".into(),
-        _ if facts.outcome() == crate::attempt::Outcome::Unreachable => {
+        _ if facts.outcome() == Outcome::Unreachable => {
             "Check that the destination is up and that this node has a route to it: ip route get ADDRESS, ip neigh."
                 .into()
         }

@@ -4,9 +4,9 @@
 
 use super::drops::{self, Stage};
 use super::facts::{Absence, Facts};
-use super::table::no_way_stage;
+use super::table::{no_way, no_way_stage};
 use super::{Cause, Confidence};
-use crate::attempt::{Outcome, Place};
+use crate::attempt::{Origin, Outcome, Place, Reach};
 
 /// From so many answered attempts on one edge, a denial that is not enforced is probable.
 const ANSWERED_PROBABLE: u32 = 3;
@@ -35,6 +35,7 @@ pub(super) fn grade(facts: Facts<'_>, cause: Cause) -> Grade {
         Cause::AcceptQueueFull => accept_queue(facts),
         Cause::Unanswered => unanswered(facts),
         Cause::AnswerLost => answer_lost(facts),
+        Cause::RefusedByUnknown if facts.origin() == Some(Origin::Node) => Grade::plain(Confidence::Probable),
         Cause::RefusedByUnknown => Grade::of(Confidence::Possible, "where the RST was made cannot be observed"),
         Cause::AbortedByClient => Grade::plain(Confidence::Probable),
         Cause::Undecidable => Grade::plain(Confidence::Undecidable),
@@ -198,12 +199,13 @@ fn no_target(facts: Facts<'_>, cause: Cause) -> Grade {
 
 /// Not a policy: row 5, where the wire says what it is, and row 8, where the policies allow it.
 fn blocked(facts: Facts<'_>) -> Grade {
-    let way = facts.outcome() == Outcome::Unreachable || (facts.silent() && no_way_stage(facts));
+    let way = no_way(facts);
+    let not_sent = facts.all.attempt.reach == Reach::NotSent;
     if !way && !facts.all.verdict.caveats.is_empty() {
         let why = "implementations differ in a case like this: with some CNIs the policies deny it";
         return Grade::of(Confidence::Possible, why);
     }
-    let stage_tells = if way {
+    let stage_tells = if way && !not_sent {
         no_way_stage(facts)
     } else {
         facts.drop().is_some()

@@ -121,6 +121,13 @@ impl<'a> Facts<'a> {
         matches!(self.all.destination.identity, Identity::Node { own: true, .. })
     }
 
+    /// Where the SYN went, or would have gone.
+    pub(super) fn target(self) -> std::net::SocketAddr {
+        let backend = self.all.backend.as_ref().map(|backend| backend.address);
+        let attempt = &self.all.attempt;
+        backend.or(attempt.backend).unwrap_or(attempt.server)
+    }
+
     /// DNAT was seen: the SYN went to another address than the dialled one.
     pub(super) fn translated(self) -> bool {
         let attempt = &self.all.attempt;

@@ -2,6 +2,7 @@
 
 use super::facts::Facts;
 use super::{Cause, drops, misses, wire, words};
+use crate::attempt::{Origin, Outcome};
 use crate::policy::{Direction, DirectionVerdict, Undecidable};
 
 /// At most so many policies are named in a clause.
@@ -15,7 +16,7 @@ pub(super) fn reasons(facts: Facts<'_>, cause: Cause, row: Option<u8>) -> Vec<St
         Cause::PolicyRejected => rejected(facts),
         Cause::AppNotListening => {
             let who = words::who(facts.all.backend.as_ref().unwrap_or(&facts.all.destination));
-            let port = facts.all.attempt.backend.unwrap_or(facts.all.attempt.server).port();
+            let port = facts.target().port();
             vec![format!("{who} itself refused it: nothing listens on port {port}")]
         }
         Cause::NoEndpoints
@@ -28,6 +29,10 @@ pub(super) fn reasons(facts: Facts<'_>, cause: Cause, row: Option<u8>) -> Vec<St
         Cause::AcceptQueueFull => accept_queue(facts),
         Cause::Unanswered => unanswered(facts),
         Cause::AnswerLost => answer_lost(facts),
+        Cause::RefusedByUnknown if facts.origin() == Some(Origin::Node) => vec![
+            "this node's own network stack refused it: the packet was taken for the node's own and led to no pod"
+                .into(),
+        ],
         Cause::RefusedByUnknown => vec![
             "a RST answered, and it was not seen leaving the destination: the application, a filter on the way or a \
              policy of another node look the same from here"
@@ -107,8 +112,8 @@ fn also_denied(facts: Facts<'_>) -> String {
 
 fn not_enforced(facts: Facts<'_>) -> Vec<String> {
     let answered = match facts.outcome() {
-        crate::attempt::Outcome::Connected => "it connected",
-        crate::attempt::Outcome::Refused => "the destination itself answered with a RST",
+        Outcome::Connected => "it connected",
+        Outcome::Refused => "the destination itself answered with a RST",
         _ => "the destination itself answered",
     };
     vec![

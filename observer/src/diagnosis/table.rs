@@ -137,9 +137,15 @@ fn no_target(facts: Facts<'_>) -> bool {
         && service::missing(facts).is_some()
 }
 
-/// Row 5: no way leads there, whatever the policies say.
-fn no_way(facts: Facts<'_>) -> bool {
-    facts.outcome() == Outcome::Unreachable || (facts.silent() && no_way_stage(facts))
+/// Row 5: no way leads there, whatever the policies say. "Unreachable" from a filter is no missing way: see row 6.
+pub(super) fn no_way(facts: Facts<'_>) -> bool {
+    (facts.outcome() == Outcome::Unreachable && !unreachable_by_filter(facts))
+        || (facts.silent() && no_way_stage(facts))
+}
+
+/// A filter of this node dropped the SYN and answered in the words of a router (`reject with icmp host-unreachable`).
+fn unreachable_by_filter(facts: Facts<'_>) -> bool {
+    facts.outcome() == Outcome::Unreachable && facts.icmp().is_some() && facts.filtered_by_node()
 }
 
 /// The SYN died where no policy is enforced, and the stage itself explains it.
@@ -157,7 +163,7 @@ fn rejected_on_the_way(facts: Facts<'_>) -> bool {
 }
 
 fn rejected(facts: Facts<'_>) -> bool {
-    facts.outcome() == Outcome::Rejected
+    facts.outcome() == Outcome::Rejected || unreachable_by_filter(facts)
 }
 
 /// Row 7.

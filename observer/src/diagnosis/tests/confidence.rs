@@ -1,7 +1,7 @@
 //! One case for each rule of confidence.
 
 use super::build::{Build, FIRST};
-use crate::attempt::{DestinationHook, Hook, Origin, Outcome, Place, Segment};
+use crate::attempt::{DestinationHook, Hook, Origin, Outcome, Place, Reach, Segment};
 use crate::diagnosis::{Confidence, diagnose};
 use crate::endpoint::Unknown;
 use crate::objects::Name;
@@ -167,6 +167,17 @@ fn blocked_counts_its_witnesses() {
     check("ICMP alone", Probable, |b| {
         b.unobserved().icmp(Outcome::Unreachable, (3, 1), (1, 3))
     });
+    let not_sent = |b: Build| {
+        b.outcome(Outcome::Unreachable, None)
+            .with(|all| all.attempt.reach = Reach::NotSent)
+    };
+    let pod = Place::Pod { ifindex: 10 };
+    check("not sent, neighbour", Probable, |b| {
+        not_sent(b).dropped_at(pod, Segment::Syn, "NEIGH_FAILED", "arp_error_report")
+    });
+    check("not sent, a rule in the pod", Probable, |b| {
+        not_sent(b).dropped_at(pod, Segment::Syn, "NETFILTER_DROP", "nft_do_chain")
+    });
     check("neighbour, not observed", Probable, |b| {
         b.unobserved().dropped("NEIGH_FAILED", "arp_error_report")
     });
@@ -189,6 +200,9 @@ fn the_other_causes() {
     });
     check("refused by unknown", Possible, |b| {
         b.unobserved().outcome(Outcome::Refused, Some(Origin::Unknown))
+    });
+    check("refused by the node for another's address", Probable, |b| {
+        b.unobserved().outcome(Outcome::Refused, Some(Origin::Node))
     });
     check("aborted", Probable, |b| b.outcome(Outcome::Aborted, None));
 }

@@ -150,6 +150,21 @@ fn row_5_no_way_leads_there() {
 }
 
 #[test]
+fn a_filter_may_answer_in_the_words_of_a_router() {
+    let answered = |b: Build| {
+        b.icmp(Outcome::Unreachable, (3, 1), (1, 3))
+            .dropped("NETFILTER_DROP", "nft_do_chain")
+    };
+    check("denied", 6, Some(Cause::PolicyRejected), |b| {
+        answered(b.denied(Direction::Ingress))
+    });
+    check("allowed", 8, Some(Cause::BlockedNotByPolicy), answered);
+    check("open", 6, Some(Cause::Undecidable), |b| {
+        answered(b.open(Undecidable::HostNetwork))
+    });
+}
+
+#[test]
 fn row_6_rejected_and_denied() {
     let cause = Some(Cause::PolicyRejected);
     check("ICMP", 6, cause, |b| b.denied(Direction::Ingress).rejected());
@@ -254,6 +269,9 @@ fn row_14_refused_from_elsewhere() {
     let refused = |b: Build| b.unobserved().outcome(Outcome::Refused, Some(Origin::Unknown));
     check("allowed", 14, cause, refused);
     check("denied", 14, cause, |b| refused(b.denied(Direction::Egress)));
+    check("by the node for another's address", 14, cause, |b| {
+        b.unobserved().outcome(Outcome::Refused, Some(Origin::Node))
+    });
     check("open", 14, cause, |b| refused(b.open(Undecidable::HostNetwork)));
 }
 
