@@ -2,5 +2,9 @@
 //!
 //! ```text
 //! kernel     nanoseconds per packet of the kernel programs, under test-run
+//! latency    from an application's connect to the tail's record
+//! memory     resident memory of the tail with an idle cluster
 //! ```
 pub mod kernel;
+pub mod latency;
+pub mod memory;

@@ -7,10 +7,22 @@ use observer_tests::bench;
 /// Prints its figures, and says whether they keep the limits.
 type Benchmark = fn() -> Result<bool>;
 
-const ALL: &[(&str, Benchmark)] = &[("kernel", kernel)];
+const ALL: &[(&str, Benchmark)] = &[("kernel", kernel), ("latency", latency), ("memory", memory)];
 
 fn kernel() -> Result<bool> {
     let figures = bench::kernel::Figures::measure()?;
+    println!("{figures}");
+    Ok(figures.within_limits())
+}
+
+fn latency() -> Result<bool> {
+    let figures = bench::latency::Figures::measure()?;
+    println!("{figures}");
+    Ok(figures.within_limits())
+}
+
+fn memory() -> Result<bool> {
+    let figures = bench::memory::Figures::measure()?;
     println!("{figures}");
     Ok(figures.within_limits())
 }

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::lab::{NetNs, binary};
+use crate::lab::{Lab, NetNs, binary};
 
 /// What was passed through so far.
 #[derive(Debug, Default)]
@@ -46,10 +46,12 @@ impl LiveTail {
     /// Starts it inside the node's namespace.
     pub(super) fn start(node: &NetNs, manifests: &Path) -> Result<Self> {
         let mut command = Command::new(binary()?);
-        command.args(["tail", "--manifests"]).arg(manifests);
+        command
+            .args(["tail", "--node-name", Lab::NODE, "--manifests"])
+            .arg(manifests);
         if std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
             // Its output is a pipe, but ends on a terminal.
-            command.env("CLICOLOR_FORCE", "1");
+            command.args(["--color", "always"]);
         }
         command
             .process_group(0)

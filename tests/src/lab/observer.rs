@@ -17,6 +17,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::netns::NetNs;
+use super::topology::Lab;
 
 /// How long an observer may take to attach to everything, on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -79,6 +80,7 @@ impl Tail {
             command.args(["-o", format]);
         }
         command.args(&self.arguments);
+        command.env("NODE_NAME", Lab::NODE);
         // A setting of the developer's must not change what is tested.
         command
             .env_remove("RUST_LOG")
