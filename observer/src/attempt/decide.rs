@@ -187,6 +187,10 @@ impl<S: Surroundings> Facts<'_, S> {
             if source.facts.reset.is_some() {
                 return self.reset();
             }
+            // Whatever left the destination was not delivered before.
+            if source.gave_up() {
+                return (Outcome::Aborted, None);
+            }
         }
         if let Some(sink) = self.sink {
             if sink.facts.answered.is_some() {
@@ -204,9 +208,9 @@ impl<S: Surroundings> Facts<'_, S> {
             if sink.facts.reset.is_some() {
                 return self.reset();
             }
-        }
-        if self.source.or(self.sink).is_some_and(Leg::gave_up) {
-            return (Outcome::Aborted, None);
+            if self.source.is_none() && sink.gave_up() {
+                return (Outcome::Aborted, None);
+            }
         }
         (Outcome::Timeout, None)
     }

@@ -38,9 +38,11 @@ pub(super) struct Open {
     pub(super) phase: Phase,
     /// Tuples under which it is indexed.
     pub(super) tuples: Vec<Tuple>,
-    /// Its entries in the tracker's schedules: when to look at it again, which sweep it waits for, where it is remembered.
+    /// Its entries in the tracker's schedules: when to look at it again, which sweep it waits for, when to let go of it, and
+    /// where it is remembered.
     pub(super) wakes: Option<Time>,
     pub(super) waits: Option<Time>,
+    pub(super) forgets: Option<Time>,
     pub(super) remembered: Option<Time>,
 }
 
@@ -116,6 +118,7 @@ impl Open {
             tuples: Vec::new(),
             wakes: None,
             waits: None,
+            forgets: None,
             remembered: None,
         }
     }
@@ -208,10 +211,10 @@ impl Open {
             witness: at,
             answered: false,
         };
-        // What came with it or just after it is waited for.
+        // What comes with it or just after it is waited for. A SYN that it answers passed before it.
         let answer = |at: Time| Ripe {
             at: at + config.linger,
-            witness: at + config.linger,
+            witness: at,
             answered: true,
         };
         let deadline = match self.phase {
@@ -233,7 +236,7 @@ impl Open {
             return match (sink.facts.answered, sink.refused()) {
                 (Some(at), _) if sink.facts.repeats == 0 => Ripe {
                     at: at + config.quiet,
-                    ..silence(at + config.linger)
+                    ..silence(at)
                 },
                 (Some(at), _) => silence(deadline.max(at + config.quiet)),
                 (None, Some(at)) => answer(at),

@@ -24,6 +24,8 @@ pub(super) struct Table {
     by_tuple: HashMap<(u32, Tuple), Vec<Serial>>,
     /// ISN → attempts.
     by_isn: HashMap<u32, Vec<Serial>>,
+    /// Name → the attempt that was told of under it.
+    by_name: HashMap<AttemptId, Serial>,
     next: Serial,
 }
 
@@ -84,6 +86,9 @@ impl Table {
     pub(super) fn remove(&mut self, serial: Serial) -> Option<Open> {
         let open = self.attempts.remove(&serial)?;
         unlist(&mut self.by_isn, &open.isn, serial);
+        if let Some(id) = open.id {
+            self.by_name.remove(&id);
+        }
         for &tuple in &open.tuples {
             unlist(&mut self.by_tuple, &(open.isn, tuple), serial);
         }
@@ -104,34 +109,41 @@ impl Table {
 
     /// The attempt with this name.
     pub(super) fn named(&self, id: AttemptId) -> Option<Serial> {
-        self.with_isn(id.isn)
+        self.by_name.get(&id).copied()
+    }
+
+    /// Names an attempt if it has no name yet: by its first SYN, or just after the last that was forgotten, so that no name is
+    /// given twice.
+    pub(super) fn name(&mut self, serial: Serial, forgotten: Option<Time>) {
+        let Some(open) = self.attempts.get_mut(&serial) else {
+            return;
+        };
+        if open.id.is_some() {
+            return;
+        }
+        let after = forgotten.map_or(0, |at| at.0.saturating_add(1));
+        let mut id = AttemptId {
+            first: open.first.0.max(after),
+            isn: open.isn,
+            nth: 0,
+        };
+        while self.by_name.contains_key(&id) {
+            id.nth += 1;
+        }
+        self.by_name.insert(id, serial);
+        open.id = Some(id);
+    }
+
+    /// The attempt that has this very point already.
+    pub(super) fn at_point(&self, sighting: &Sighting) -> Option<Serial> {
+        let tuple = (sighting.client, sighting.server);
+        self.with_tuple(sighting.isn, tuple)
             .iter()
             .copied()
-            .find(|serial| self.get(*serial).is_some_and(|open| open.id == Some(id)))
+            .find(|serial| self.has_point(*serial, sighting.ifindex, sighting.direction, tuple))
     }
 
-    /// A name for an attempt that has none yet: its first SYN, or just after the last that was forgotten, so that no name is
-    /// given twice.
-    pub(super) fn mint(&self, serial: Serial, forgotten: Option<Time>) -> Option<AttemptId> {
-        let open = self.get(serial)?;
-        let after = forgotten.map_or(0, |at| at.0.saturating_add(1));
-        let first = open.first.0.max(after);
-        let nth = self
-            .with_isn(open.isn)
-            .iter()
-            .filter_map(|other| self.get(*other)?.id)
-            .filter(|id| id.first == first)
-            .map(|id| id.nth + 1)
-            .max()
-            .unwrap_or(0);
-        Some(AttemptId {
-            first,
-            isn: open.isn,
-            nth,
-        })
-    }
-
-    /// The attempt that a sighting belongs to.
+    /// The attempt that a sighting at a new point belongs to.
     pub(super) fn of_sighting<S: Surroundings>(
         &self,
         sighting: &Sighting,
@@ -139,16 +151,6 @@ impl Table {
         surroundings: &S,
     ) -> Found {
         let tuple = (sighting.client, sighting.server);
-        let exact = self.with_tuple(sighting.isn, tuple);
-        let same_point = exact.iter().copied().find(|serial| {
-            self.get(*serial).is_some_and(|open| {
-                open.leg(sighting.ifindex, sighting.direction)
-                    .is_some_and(|leg| (leg.facts.client, leg.facts.server) == tuple)
-            })
-        });
-        if let Some(serial) = same_point {
-            return Found::One(serial);
-        }
         self.best(sighting.isn, tuple, |open| {
             fit_sighting(open, sighting, window, surroundings)
         })
@@ -156,11 +158,15 @@ impl Table {
 
     /// Whether the pod behind this interface sent this very SYN.
     pub(super) fn sent_on(&self, ifindex: u32, isn: u32, tuple: Tuple) -> bool {
-        self.with_tuple(isn, tuple).iter().any(|serial| {
-            self.get(*serial)
-                .and_then(|open| open.leg(ifindex, Direction::FromPod))
-                .is_some_and(|leg| (leg.facts.client, leg.facts.server) == tuple)
-        })
+        self.with_tuple(isn, tuple)
+            .iter()
+            .any(|serial| self.has_point(*serial, ifindex, Direction::FromPod, tuple))
+    }
+
+    fn has_point(&self, serial: Serial, ifindex: u32, direction: Direction, tuple: Tuple) -> bool {
+        self.get(serial)
+            .and_then(|open| open.leg(ifindex, direction))
+            .is_some_and(|leg| (leg.facts.client, leg.facts.server) == tuple)
     }
 
     /// The attempt that a drop event belongs to.

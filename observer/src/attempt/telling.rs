@@ -18,6 +18,8 @@ enum Step {
     Provisional,
     /// Tell how it ended. Whether absence was witnessed.
     Decide { witnessed: bool },
+    /// Remember it until then.
+    Remember(Time),
     /// Let go of it.
     Forget,
 }
@@ -38,6 +40,13 @@ impl Tracker {
                 }
                 Step::Provisional => self.provisional(serial, surroundings, out),
                 Step::Decide { witnessed } => self.decide(serial, witnessed, surroundings, out),
+                Step::Remember(until) => {
+                    if let Some(open) = self.table.get_mut(serial) {
+                        open.forgets = Some(until);
+                        self.forgets.insert((until, serial));
+                    }
+                    return;
+                }
                 Step::Forget => {
                     self.forget(serial);
                     return;
@@ -77,14 +86,16 @@ impl Tracker {
             if let Some(at) = open.waits.take() {
                 self.waiting.remove(&(at, serial));
             }
+            if let Some(at) = open.forgets.take() {
+                self.forgets.remove(&(at, serial));
+            }
         }
     }
 
     fn provisional<S: Surroundings>(&mut self, serial: Serial, surroundings: &S, out: &mut Vec<Attempt>) {
-        let id = self.table.mint(serial, self.horizon);
+        self.table.name(serial, self.horizon);
         if let Some(open) = self.table.get_mut(serial) {
             open.phase = Phase::Running { told: true };
-            open.id = open.id.or(id);
         }
         let Some(open) = self.table.get(serial) else {
             return;
@@ -100,10 +111,7 @@ impl Tracker {
 
     /// Gives the final record, or the revision where a late answer changes it.
     fn decide<S: Surroundings>(&mut self, serial: Serial, witnessed: bool, surroundings: &S, out: &mut Vec<Attempt>) {
-        let id = self.table.mint(serial, self.horizon);
-        if let Some(open) = self.table.get_mut(serial) {
-            open.id = open.id.or(id);
-        }
+        self.table.name(serial, self.horizon);
         let Some(open) = self.table.get(serial) else {
             return;
         };
@@ -255,7 +263,7 @@ fn next(open: &Open, config: &Config, now: Time, swept: Time) -> Step {
             if now >= forget {
                 Step::Forget
             } else {
-                Step::Wait(forget)
+                Step::Remember(forget)
             }
         }
     }

@@ -29,8 +29,10 @@ pub struct Tracker {
     pub(super) config: Config,
     pub(super) bindings: Bindings,
     pub(super) table: Table,
-    /// When to look at an attempt again: at most one entry for each.
+    /// When there is something to tell of an attempt: at most one entry for each.
     pub(super) wakes: BTreeSet<(Time, Serial)>,
+    /// When to let go of a decided attempt, at the earliest: at most one entry for each. Nobody is woken for these.
+    pub(super) forgets: BTreeSet<(Time, Serial)>,
     /// Attempts that wait for a sweep at that time or later: at most one entry for each.
     pub(super) waiting: BTreeSet<(Time, Serial)>,
     /// Decided attempts by first SYN. Bounded by [`Config::max_remembered`].
@@ -57,6 +59,7 @@ impl Tracker {
             bindings: Bindings::default(),
             table: Table::default(),
             wakes: BTreeSet::new(),
+            forgets: BTreeSet::new(),
             waiting: BTreeSet::new(),
             remembered: BTreeSet::new(),
             held: Held::new(config.max_held_drops),
@@ -99,12 +102,17 @@ impl Tracker {
         {
             self.step(serial, surroundings, out);
         }
+        while let Some(&(at, serial)) = self.forgets.first()
+            && at <= self.now
+        {
+            self.step(serial, surroundings, out);
+        }
         self.held
             .expire(self.now, self.config.deadline + self.config.provisional);
         self.edges.expire(self.now);
     }
 
-    /// When [`Tracker::tick`] has something to do at the earliest.
+    /// When [`Tracker::tick`] has something to tell at the earliest. It also forgets, for which any later tick will do.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
         self.wakes.first().map(|&(at, _)| at)
@@ -125,6 +133,7 @@ impl Tracker {
             self.close(serial, surroundings, out);
         }
         self.wakes.clear();
+        self.forgets.clear();
         self.waiting.clear();
         self.remembered.clear();
         self.table = Table::default();
@@ -214,6 +223,9 @@ impl Tracker {
         surroundings: &S,
         out: &mut Vec<Attempt>,
     ) -> Option<Serial> {
+        if let Some(serial) = self.table.at_point(sighting) {
+            return Some(serial);
+        }
         let window = self.config.deadline;
         let mut solo = false;
         if self.running() < self.config.max_running {

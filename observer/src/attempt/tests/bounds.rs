@@ -195,8 +195,18 @@ fn a_decision_that_needs_a_sweep_asks_for_one() {
     tracker.tick(linger, &NAMES, &mut out);
     assert!(out.is_empty() && tracker.wants_sweep());
     // One that was read too early does not do.
-    assert!(feed(&mut tracker, [Observation::Swept { at: START }]).is_empty());
+    let early = START - Duration::from_millis(1);
+    assert!(feed(&mut tracker, [Observation::Swept { at: early }]).is_empty());
     assert!(tracker.wants_sweep());
-    assert_eq!(feed(&mut tracker, [Observation::Swept { at: linger }]).len(), 1);
+    assert_eq!(feed(&mut tracker, [Observation::Swept { at: START }]).len(), 1);
     assert!(!tracker.wants_sweep());
+}
+
+#[test]
+fn nobody_is_woken_to_forget() {
+    let mut tracker = Tracker::new(Config::default());
+    assert_eq!(feed(&mut tracker, [sighting(1, 1, START, Seen::Answered)]).len(), 1);
+    assert_eq!(tracker.next_deadline(), None);
+    tracker.tick(START + Duration::from_secs(10), &NAMES, &mut Vec::new());
+    assert_eq!(tracker.sizes().0, 0);
 }

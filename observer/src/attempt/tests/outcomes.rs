@@ -257,6 +257,23 @@ fn aborted_by_the_client() {
 }
 
 #[test]
+fn aborted_before_the_answer_arrives() {
+    check(
+        "
+        0    syn    from-a a>b
+        0.1  syn    to-b   a>b
+        0.2  synack to-b   a>b
+        0.3  drop   node   a>b synack NETFILTER_DROP
+        0.4  abort  from-a a>b
+        ",
+        "
+        1 1000 Provisional a>b Aborted Delivered syns=1 points=from-a,to-b drops=NETFILTER_DROP answered
+        1 4000 Final a>b Aborted Delivered syns=1 points=from-a,to-b drops=NETFILTER_DROP answered
+        ",
+    );
+}
+
+#[test]
 fn time_wait_reuse_is_no_abort() {
     // A bare ACK (no event), the client's RST, and the SYN again.
     check(
