@@ -66,6 +66,8 @@ pub struct Dialling {
     pub flavour: TcpFlavour,
     /// What it reads: `None` for a connection.
     pub reads: Option<Errno>,
+    /// What it reads in IPv6, where that is another error.
+    pub reads_in_ipv6: Option<Errno>,
     /// The final record must hold this ([`mismatches`]); `null` where nothing is expected of it.
     pub says: Value,
 }
@@ -218,6 +220,7 @@ pub fn dial(from: &'static str, to: &'static str, port: u16) -> Dialling {
         patience: Duration::from_millis(4500),
         flavour: TcpFlavour::Plain,
         reads: None,
+        reads_in_ipv6: None,
         says: Value::Null,
     }
 }
@@ -251,6 +254,20 @@ impl Dialling {
     pub fn reads(mut self, errno: Errno) -> Self {
         self.reads = Some(errno);
         self
+    }
+
+    /// Sets the error that the application reads in IPv6, where that is another.
+    pub fn reads_in_ipv6(mut self, errno: Errno) -> Self {
+        self.reads_in_ipv6 = Some(errno);
+        self
+    }
+
+    /// What the application must read.
+    fn must_read(&self, family: Family) -> Option<Errno> {
+        match family {
+            Family::V4 => self.reads,
+            Family::V6 => self.reads_in_ipv6.or(self.reads),
+        }
     }
 
     /// Sets what must be said.

@@ -96,8 +96,8 @@ pub fn play(scenario: &Scenario, lab: &Lab, family: Family) -> Result<Vec<Played
             }
             Step::Dial(dialling) => {
                 let (client, dialled, read) = dial(dialling, lab, family)?;
-                let misread = (read != dialling.reads)
-                    .then(|| format!("the application read {read:?} instead of {:?}", dialling.reads));
+                let wanted = dialling.must_read(family);
+                let misread = (read != wanted).then(|| format!("the application read {read:?} instead of {wanted:?}"));
                 (client, dialled, &dialling.says, misread)
             }
         };

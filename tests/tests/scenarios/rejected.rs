@@ -16,8 +16,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         by_policy(),
         by_policy_behind_a_service(),
-        prohibited(Family::V4),
-        prohibited(Family::V6),
+        prohibited(),
         by_firewall(),
         rate_limited(),
     ]
@@ -82,41 +81,31 @@ spec: { podSelector: {}, policyTypes: [Ingress] }
         )
 }
 
-fn prohibited(family: Family) -> Scenario {
-    let scenario = match family {
-        Family::V4 => Scenario::new("prohibited").only(&[Family::V4]),
-        Family::V6 => Scenario::new("prohibited-6").only(&[Family::V6]),
-    };
-    let reads = if family == Family::V4 {
-        Errno::EHOSTUNREACH
-    } else {
-        Errno::EACCES
-    };
-    let (client, server, to) = match family {
-        Family::V4 => ("prohibited/cart", "prohibited/api", "{prohibited/api}"),
-        Family::V6 => ("prohibited-6/cart", "prohibited-6/api", "{prohibited-6/api}"),
-    };
-    let (policy, rule) = match family {
-        Family::V4 => (
-            "{ apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: { namespace: prohibited, name: none },
-               spec: { podSelector: {}, policyTypes: [Ingress] } }",
+fn prohibited() -> Scenario {
+    Scenario::new("prohibited")
+        .pod(pod("prohibited/cart"))
+        .pod(pod("prohibited/api"))
+        .policy(
+            "
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { namespace: prohibited, name: none }
+spec: { podSelector: {}, policyTypes: [Ingress] }
+",
+        )
+        .rule(
+            Chain::Enforce,
             "{ip} daddr {prohibited/api} reject with icmpx admin-prohibited",
-        ),
-        Family::V6 => (
-            "{ apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: { namespace: prohibited-6, name: none },
-               spec: { podSelector: {}, policyTypes: [Ingress] } }",
-            "{ip} daddr {prohibited-6/api} reject with icmpx admin-prohibited",
-        ),
-    };
-    scenario
-        .pod(pod(client))
-        .pod(pod(server))
-        .policy(policy)
-        .rule(Chain::Enforce, rule)
-        .listens(server, 8080)
-        .dial(dial(client, to, 8080).reads(reads).says(json!({
-            "outcome": "rejected", "origin": "path", "reach": "left-source", "cause": "policy-rejected",
-        })))
+        )
+        .listens("prohibited/api", 8080)
+        .dial(
+            dial("prohibited/cart", "{prohibited/api}", 8080)
+                .reads(Errno::EHOSTUNREACH)
+                .reads_in_ipv6(Errno::EACCES)
+                .says(json!({
+                    "outcome": "rejected", "origin": "path", "reach": "left-source", "cause": "policy-rejected",
+                })),
+        )
 }
 
 fn by_firewall() -> Scenario {
