@@ -5,7 +5,7 @@
 use super::drops::{self, Stage};
 use super::facts::{Absence, Facts};
 use super::table::{no_way, no_way_stage};
-use super::{Cause, Confidence};
+use super::{Cause, Confidence, service};
 use crate::attempt::{Origin, Outcome, Place, Reach};
 
 /// From so many answered attempts on one edge, a denial that is not enforced is probable.
@@ -183,13 +183,21 @@ fn no_target(facts: Facts<'_>, cause: Cause) -> Grade {
         ),
         (_, true) => Grade::of(
             Confidence::Confirmed,
-            "the wire agrees: the SYN kept the dialled address and was stopped on this node",
+            "the wire agrees: it was stopped, and no translation to a backend was seen",
         ),
         (_, false) if outcome == Outcome::Refused => Grade::of(
             Confidence::Possible,
             "somebody answered with a RST, and who cannot be told",
         ),
         (Cause::UnknownServiceAddress, false) => Grade::plain(Confidence::Possible),
+        (_, false) if facts.denied() => Grade::of(
+            Confidence::Possible,
+            "that the policies deny it would explain the silence as well",
+        ),
+        (Cause::NoEndpoints, false) if service::has_no_selector(facts) => Grade::of(
+            Confidence::Possible,
+            "the Service has no selector: its endpoints may exist and be missing among the objects",
+        ),
         (_, false) => Grade::of(
             Confidence::Probable,
             "not confirmed, since the drop itself was not seen",

@@ -144,7 +144,9 @@ fn no_target(facts: Facts<'_>, cause: Cause) -> Vec<String> {
         Cause::NoEndpoints => format!("{who} has no endpoints for port {port}"),
         Cause::BackendNotReady => format!("none of the endpoints of {who} for port {port} is ready"),
         Cause::NoLocalEndpoint => {
-            format!("{who} keeps to local endpoints (traffic policy Local), and this node has none for port {port}")
+            format!(
+                "{who} keeps to local endpoints (traffic policy Local), and this node has no ready one for port {port}"
+            )
         }
         Cause::NoSuchServicePort => format!("{who} has no port {port}"),
         Cause::StaleAddress => stale(facts),

@@ -14,6 +14,12 @@ pub(super) fn missing(facts: Facts<'_>) -> Option<Cause> {
     }
 }
 
+/// Somebody else writes its EndpointSlices: that none are known does not mean that there are none.
+pub(super) fn has_no_selector(facts: Facts<'_>) -> bool {
+    let service = facts.all.destination.service().and_then(|hit| hit.service.as_ref());
+    service.is_some_and(|service| service.selector.is_none())
+}
+
 fn missing_backend(hit: &ServiceHit) -> Option<Cause> {
     if hit.port.is_none() && hit.service.is_some() {
         return Some(Cause::NoSuchServicePort);

@@ -26,7 +26,7 @@ pub(super) fn entry(record: &Record, look: &Look) -> String {
         paint::clean(&record.wire),
     );
     if record.kind == RecordType::Revision {
-        text.push_str(&format!(" (corrects {})", record.id));
+        text.push_str(" (corrected)");
     }
     let (Some(cause), Some(confidence)) = (record.cause, record.confidence) else {
         text.push('\n');

@@ -327,7 +327,7 @@ impl Build {
                 target: TargetPort::Number(2283),
                 node_port: None,
             }],
-            selector: None,
+            selector: Some(Labels::from_iter([("app", "immich-server")])),
             internal_local: false,
             external_local: false,
             publish_not_ready: false,

@@ -1,9 +1,11 @@
 //! One case for each rule of confidence.
 
+use std::sync::Arc;
+
 use super::build::{Build, FIRST};
 use crate::attempt::{DestinationHook, Hook, Origin, Outcome, Place, Reach, Segment};
 use crate::diagnosis::{Confidence, diagnose};
-use crate::endpoint::Unknown;
+use crate::endpoint::{Identity, Unknown};
 use crate::objects::Name;
 use crate::policy::{Caveat, Direction, PolicyChange, PolicyChangeKind};
 use Confidence::{Confirmed, Possible, Probable};
@@ -138,6 +140,17 @@ fn a_missing_target_wants_the_wire_to_agree() {
         b.service(80, &[]).dropped("NETFILTER_DROP", "nft_do_chain")
     });
     check("silent", Probable, |b| b.service(80, &[]));
+    check("silent and denied", Possible, |b| {
+        b.service(80, &[]).denied(Direction::Egress)
+    });
+    check("silent, without selector", Possible, |b| {
+        b.service(80, &[]).with(|all| {
+            if let Identity::Service(hit) = &mut all.destination.identity {
+                let service = hit.service.as_mut().expect("a Service");
+                Arc::make_mut(service).selector = None;
+            }
+        })
+    });
     check("a RST from somewhere", Possible, |b| {
         b.service(80, &[]).outcome(Outcome::Refused, Some(Origin::Unknown))
     });
