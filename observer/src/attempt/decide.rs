@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 
 use super::bindings::Bindings;
 use super::icmp;
-use super::open::{Leg, Open};
+use super::leg::Leg;
+use super::open::Open;
 use super::types::{
     DestinationHook, Direction, Drop, Hook, Icmp, Origin, Outcome, Place, PointFacts, Reach, Segment, Surroundings,
 };

@@ -15,6 +15,8 @@ mod decide;
 mod edges;
 mod held;
 mod icmp;
+mod join;
+mod leg;
 mod open;
 mod table;
 mod telling;

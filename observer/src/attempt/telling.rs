@@ -2,7 +2,8 @@
 
 use super::config::Config;
 use super::decide::{self, Conclusion, Context};
-use super::open::{Leg, Open, Phase, Ripe};
+use super::leg::Leg;
+use super::open::{Open, Phase, Ripe};
 use super::table::Serial;
 use super::tracker::Tracker;
 use super::types::{Attempt, Icmp, Outcome, Stage, Surroundings};

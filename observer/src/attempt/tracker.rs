@@ -14,8 +14,10 @@ use super::bindings::Bindings;
 use super::config::{Config, Counters};
 use super::edges::Edges;
 use super::held::Held;
-use super::open::{News, Open, Phase};
-use super::table::{self, Found, Serial, Table};
+use super::join;
+use super::leg::News;
+use super::open::{Open, Phase};
+use super::table::{Found, Serial, Table};
 use super::types::{
     Attempt, AttemptId, Direction, Drop, Listener, Observation, Outcome, Place, Seen, Segment, Sighting, Surroundings,
 };
@@ -253,7 +255,7 @@ impl Tracker {
             self.counters.answers_unmatched += 1;
             return None;
         }
-        let mut open = Open::new(sighting.isn, table::first(sighting));
+        let mut open = Open::new(sighting.isn, join::first(sighting));
         open.solo = solo;
         open.tuples.push((sighting.client, sighting.server));
         self.begin(open)

@@ -294,7 +294,7 @@ pub struct PointFacts {
     pub client: SocketAddr,
     /// Server address and port here.
     pub server: SocketAddr,
-    /// First SYN.
+    /// First SYN; where none was seen here (a blind hook), the first answer.
     pub first: Time,
     /// SYNs that passed.
     pub syns: u32,
