@@ -93,6 +93,11 @@ fn policy(facts: Facts<'_>) -> Grade {
         let why = "not confirmed, since implementations differ in a case like this";
         return Grade::of(Confidence::Probable, why);
     }
+    if facts.conntrack_full() {
+        let why =
+            "not confirmed, since the connection tracking table is nearly full, though this drop is not one of its own";
+        return Grade::of(Confidence::Probable, why);
+    }
     match (absence, dropped) {
         (Absence::Proven, true) => Grade::of(
             Confidence::Confirmed,

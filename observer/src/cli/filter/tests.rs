@@ -1,7 +1,7 @@
 //! Command lines against records.
 
 use clap::error::ErrorKind;
-use clap::{Args, Command, FromArgMatches};
+use clap::{CommandFactory, Parser};
 
 use super::Filter;
 use crate::diagnosis::diagnose;
@@ -9,10 +9,20 @@ use crate::diagnosis::tests::build::Build;
 use crate::policy::Direction;
 use crate::report::Record;
 
+/// As a verb uses it, beside other arguments.
+#[derive(Debug, Parser)]
+struct Tail {
+    #[command(flatten)]
+    filter: Filter,
+    #[arg(short, long)]
+    output: Option<String>,
+    #[arg(short, long)]
+    follow: bool,
+}
+
 fn parse(line: &str) -> Result<Filter, clap::Error> {
-    let command = Filter::augment_args(Command::new("tail"));
     let words = std::iter::once("tail").chain(line.split_whitespace());
-    Filter::from_arg_matches(&command.try_get_matches_from(words)?)
+    Tail::try_parse_from(words).map(|tail| tail.filter)
 }
 
 fn record(build: &Build) -> Record {
@@ -114,6 +124,8 @@ fn not_turns_the_next_filter_and_only_that() {
         ("--not --port 443 --not --outcome refused", true),
         ("--not --not --port 443", true),
         ("--not --protocol tcp", false),
+        ("--not -o json -f --port 80", false),
+        ("-f --not -o json --port 443", true),
     ];
     for (line, expect) in cases {
         assert_eq!(parse(line).expect(line).matches(&record), expect, "{line}");
@@ -157,4 +169,11 @@ fn wrong_values_are_refused_and_what_is_possible_is_said() {
         assert_eq!(error.kind(), kind, "{line}: {error}");
         assert!(error.to_string().contains(says), "{line}: {error}");
     }
+}
+
+#[test]
+fn the_help_keeps_filters_apart() {
+    let help = Tail::command().render_help().to_string();
+    let filters = help.split("Filters:").nth(1).expect("a heading");
+    assert!(filters.contains("--outcome") && !filters.contains("--output"), "{help}");
 }

@@ -18,7 +18,7 @@ use crate::time::Time;
 pub(crate) const FIRST: Time = Time(1_772_369_628_042_111_000);
 
 /// An assessment under construction.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Build(pub(crate) Assessment);
 
 /// A drop of the SYN in the node's namespace.

@@ -71,7 +71,7 @@ fn a_rival_explanation_leaves_a_policy_possible() {
     check("conntrack full, its function", Possible, |b| {
         denied(b).dropped("NETFILTER_DROP", "nf_hook_slow").conntrack(100, 100)
     });
-    check("conntrack full, a drop that it does not make", Confirmed, |b| {
+    check("conntrack full, a drop that it does not make", Probable, |b| {
         sure(b).conntrack(100, 100)
     });
     check("a queue was full", Possible, |b| {

@@ -2,5 +2,6 @@
 
 pub(crate) mod build;
 mod confidence;
+mod honesty;
 mod rows;
 mod words;
