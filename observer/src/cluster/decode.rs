@@ -47,6 +47,9 @@ pub(super) fn decode<T: DeserializeOwned>(mut value: Value, unknown: Unknown, fi
             }
             Err(error) => {
                 let mut path = steps(&track.path());
+                if make_zero(&mut value, &path.0, &error) {
+                    continue;
+                }
                 let message = explain(&error, at(&value, &path.0));
                 let removed = remove(&mut value, &path.0);
                 restore(&mut path.0, &taken);
@@ -137,6 +140,27 @@ fn restore(path: &mut [Step], taken: &[(Vec<Step>, usize)]) {
     }
 }
 
+/// Writes the zero value in the place of a null, as the API server reads it: `app:` without a value is the empty string.
+fn make_zero(value: &mut Value, path: &[Step], error: &serde_json::Error) -> bool {
+    let place = path.iter().try_fold(value, |value, step| match step {
+        Step::Key(key) => value.get_mut(key),
+        Step::Index(index) => value.get_mut(index),
+    });
+    let text = error.to_string();
+    match place {
+        Some(place @ Value::Null) if text.contains("expected ") => {
+            *place = match needed(&text) {
+                "text" => Value::String(String::new()),
+                "a number" => Value::from(0),
+                "a map" => Value::Object(serde_json::Map::new()),
+                _ => return false,
+            };
+            true
+        }
+        _ => false,
+    }
+}
+
 /// Takes the value at `path` out of the tree.
 fn remove(value: &mut Value, path: &[Step]) -> bool {
     let Some((last, parents)) = path.split_last() else {
@@ -165,7 +189,7 @@ fn explain(error: &serde_json::Error, value: Option<&Value>) -> String {
         Some(Value::Number(_) | Value::Bool(_)) if wants("a string") => {
             let value = value.map(ToString::to_string).unwrap_or_default();
             let kind = if value == "true" || value == "false" {
-                "a boolean (as yes, no, on and off are)"
+                "a boolean (as y, n, yes, no, on and off are)"
             } else {
                 "a number"
             };

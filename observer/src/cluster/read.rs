@@ -89,6 +89,8 @@ pub(super) fn read(file: &Str, text: &[u8], format: Format) -> Content {
         Format::Yaml => gathering.yaml(),
         Format::Json => gathering.json(),
     }
+    gathering.content.problems.sort();
+    gathering.content.warnings.sort();
     gathering.content
 }
 
@@ -139,7 +141,11 @@ impl Gathering<'_> {
     }
 
     fn unreadable(&mut self, document: u32, line: Option<u64>, what: &str, message: &str) {
-        let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message);
+        let twice = message
+            .strip_prefix("duplicate mapping key: ")
+            .and_then(|key| key.split_once(", set DuplicateKeyPolicy"))
+            .map(|(key, _)| format!("the key {key:?} is there twice: remove one"));
+        let message = twice.as_deref().unwrap_or(message);
         self.content.problems.push(Problem {
             document: Some(document),
             line,

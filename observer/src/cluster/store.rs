@@ -36,12 +36,21 @@ struct File {
     bad: Option<(Vec<Problem>, Scope)>,
 }
 
+/// A file, or a path, whose newest version is not used.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) file: Str,
+    pub(super) problems: Vec<Problem>,
+    /// An earlier version stays in force.
+    pub(super) has_earlier: bool,
+}
+
 /// What a look at the files brought.
 #[derive(Debug, Default)]
 pub(super) struct Difference {
     pub(super) changes: Vec<Change>,
     /// What is wrong now and was not so before.
-    pub(super) problems: Vec<Problem>,
+    pub(super) refused: Vec<Refused>,
     /// What the user should know.
     pub(super) warnings: Vec<String>,
     /// Files that were bad and are good again, or gone.
@@ -98,15 +107,16 @@ impl Store {
     /// difference to before.
     pub(super) fn look(&mut self, touched: &HashSet<PathBuf>) -> Difference {
         let mut difference = Difference::default();
-        let found = self.find(&mut difference);
+        let (there, kept) = self.find(&mut difference);
         let mut next: BTreeMap<PathBuf, Candidate> = BTreeMap::new();
-        for path in &found {
+        for path in &there {
             let known = self.files.get(path);
             let look_again = touched.contains(path) || known.is_some_and(|file| file.bad.is_some());
             if let Some(candidate) = Candidate::read(path, known, look_again) {
                 next.insert(path.clone(), candidate);
             }
         }
+        let found: BTreeSet<PathBuf> = there.into_iter().chain(kept).collect();
         let gone: Vec<PathBuf> = self
             .files
             .keys()
@@ -122,9 +132,10 @@ impl Store {
         difference
     }
 
-    /// The files that are there. Those of a root that cannot be read count as there, unchanged.
-    fn find(&mut self, difference: &mut Difference) -> BTreeSet<PathBuf> {
+    /// The files that are there, and those that are kept as they were because their root cannot be read.
+    fn find(&mut self, difference: &mut Difference) -> (BTreeSet<PathBuf>, Vec<PathBuf>) {
         let mut found = BTreeSet::new();
+        let mut kept = Vec::new();
         let mut real = BTreeSet::new();
         for root in &self.roots {
             match folder::manifests(root) {
@@ -147,9 +158,13 @@ impl Store {
                 }
                 Err((path, error)) => {
                     let problem = Problem::of_file(&shown(&path), unreadable(&error));
-                    found.extend(self.files.keys().filter(|file| file.starts_with(root)).cloned());
+                    kept.extend(self.files.keys().filter(|file| file.starts_with(root)).cloned());
                     if self.lost.insert(root.clone(), problem.clone()).as_ref() != Some(&problem) {
-                        difference.problems.push(problem);
+                        difference.refused.push(Refused {
+                            file: shown(root),
+                            problems: vec![problem],
+                            has_earlier: self.files.keys().any(|file| file.starts_with(root)),
+                        });
                         difference.changes.push(Change::Doubt {
                             source: shown(root),
                             scope: Scope::Everything,
@@ -158,7 +173,7 @@ impl Store {
                 }
             }
         }
-        found
+        (found, kept)
     }
 
     /// Refuses what is right in each file but not together: objects that are there twice, addresses that two pods have.
@@ -280,7 +295,11 @@ impl Store {
                 let scope = doubted(&file.good, content.scopes);
                 let bad = (content.problems, scope);
                 if file.bad.as_ref() != Some(&bad) {
-                    difference.problems.extend(bad.0.iter().cloned());
+                    difference.refused.push(Refused {
+                        file: shown(&path),
+                        problems: bad.0.clone(),
+                        has_earlier: !file.good.objects.is_empty() || !file.good.foreign.is_empty(),
+                    });
                     difference.changes.push(Change::Doubt {
                         source: shown(&path),
                         scope: bad.1.clone(),

@@ -55,6 +55,15 @@ impl Update {
 #[derive(Debug)]
 pub struct Manifests {
     updates: mpsc::UnboundedReceiver<Update>,
+    /// Tells the thread to end.
+    stop: events::Sender<Event>,
+}
+
+impl Drop for Manifests {
+    fn drop(&mut self) {
+        // An error says that it has ended.
+        let _ended = self.stop.send(Event::Stop);
+    }
 }
 
 impl Manifests {
@@ -73,7 +82,7 @@ impl Manifests {
         let reader = thread::Builder::new().name("manifests".to_owned()).spawn(move || {
             let mut store = Store::new(roots);
             let first = store.look(&HashSet::new());
-            let go_on = first.problems.is_empty();
+            let go_on = first.refused.is_empty();
             if loaded.send(first).is_ok() && go_on {
                 follow(store, followed, &events, &updates);
             }
@@ -85,8 +94,8 @@ impl Manifests {
                 let message = format!("the thread that reads them cannot run ({error}): allow more threads");
                 Errors(vec![super::problem::Problem::of_file(&file, message)])
             })?;
-        if !first.problems.is_empty() {
-            let mut problems = first.problems;
+        if !first.refused.is_empty() {
+            let mut problems: Vec<_> = first.refused.into_iter().flat_map(|file| file.problems).collect();
             problems.sort();
             return Err(Errors(problems));
         }
@@ -97,7 +106,11 @@ impl Manifests {
             changes: first.changes,
             warnings,
         };
-        Ok((Self { updates: receiver }, loaded))
+        let manifests = Self {
+            updates: receiver,
+            stop: sender,
+        };
+        Ok((manifests, loaded))
     }
 
     /// The next update; never returns if the files can't be followed any more. Cancel-safe: an update that was not returned
@@ -135,7 +148,7 @@ impl Followed {
                 Err(error) => error.paths,
             };
             // Nobody listens any more only when the observer ends.
-            let _ended = events.send(Event(paths));
+            let _ended = events.send(Event::Touched(paths));
         });
         let root = |path: &PathBuf| Root {
             path: path.clone(),
@@ -202,9 +215,14 @@ fn cannot_follow(path: &Path, error: &notify::Error) -> String {
     )
 }
 
-/// Paths where something happened.
+/// What the thread waits for.
 #[derive(Debug)]
-struct Event(Vec<PathBuf>);
+enum Event {
+    /// Something happened at these paths.
+    Touched(Vec<PathBuf>),
+    /// Nobody listens any more.
+    Stop,
+}
 
 /// Tells what changes until nobody listens.
 fn follow(
@@ -213,7 +231,7 @@ fn follow(
     events: &events::Receiver<Event>,
     updates: &mpsc::UnboundedSender<Update>,
 ) {
-    while let Some(touched) = quiet(events, updates) {
+    while let Some(touched) = quiet(events) {
         let warnings = followed.follow();
         let mut update = told(store.look(&touched));
         update.messages.extend(warnings);
@@ -224,19 +242,16 @@ fn follow(
 }
 
 /// Waits for an event and then until it is quiet. `None` when nobody listens any more.
-fn quiet(events: &events::Receiver<Event>, updates: &mpsc::UnboundedSender<Update>) -> Option<HashSet<PathBuf>> {
-    let mut touched = loop {
-        match events.recv_timeout(PATIENCE) {
-            Ok(Event(paths)) => break HashSet::from_iter(paths),
-            Err(events::RecvTimeoutError::Timeout) if updates.is_closed() => return None,
-            Err(events::RecvTimeoutError::Timeout) => {}
-            Err(events::RecvTimeoutError::Disconnected) => return None,
-        }
+fn quiet(events: &events::Receiver<Event>) -> Option<HashSet<PathBuf>> {
+    let mut touched = match events.recv() {
+        Ok(Event::Touched(paths)) => HashSet::from_iter(paths),
+        Ok(Event::Stop) | Err(_) => return None,
     };
     let until = Instant::now() + PATIENCE;
     while let Some(left) = until.checked_duration_since(Instant::now()) {
         match events.recv_timeout(QUIET.min(left)) {
-            Ok(Event(paths)) => touched.extend(paths),
+            Ok(Event::Touched(paths)) => touched.extend(paths),
+            Ok(Event::Stop) => return None,
             Err(_) => break,
         }
     }
@@ -247,9 +262,16 @@ fn quiet(events: &events::Receiver<Event>, updates: &mpsc::UnboundedSender<Updat
 fn told(difference: Difference) -> Update {
     let mut messages = difference.warnings;
     messages.extend(foreign(&difference.changes));
-    for problem in difference.problems {
+    for refused in difference.refused {
+        messages.extend(refused.problems.iter().map(ToString::to_string));
+        let meanwhile = if refused.has_earlier {
+            "its last good version stays in force"
+        } else {
+            "it is not used"
+        };
         messages.push(format!(
-            "{problem}. Its last good version stays in force; what it may concern is undecidable until it is corrected."
+            "{}: until this is corrected {meanwhile}, and attempts that it may concern are undecidable (objects-in-doubt)",
+            refused.file
         ));
     }
     for file in difference.recovered {

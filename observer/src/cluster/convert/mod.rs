@@ -81,9 +81,6 @@ const FOREIGN: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// API groups that the server had for the followed kinds in older versions.
-const OLD: [&str; 2] = ["extensions/v1beta1", "discovery.k8s.io/v1beta1"];
-
 impl Reader {
     /// Notes something that is no object.
     pub(super) fn refuse(&mut self, path: FieldPath, message: impl Into<String>) {
@@ -206,8 +203,8 @@ fn served(version: &str, kind: &str) -> Served {
         if *right == version {
             return Served::As(*kind);
         }
-        let right_group = right.split_once('/').map_or("", |(group, _)| group);
-        if OLD.contains(&version) || group == right_group {
+        // Kubernetes' own groups: another version of the kind, or a slip. Others may have kinds of the same name.
+        if !group.contains('.') || group.ends_with(".k8s.io") {
             return Served::Elsewhere(right);
         }
     }
