@@ -21,8 +21,9 @@ const RING: u32 = 1 << 22;
 
 /// A data packet may cost so many times an empty program.
 pub const DATA_LIMIT: f64 = 1.5;
-/// The packets of a handshake may cost so many nanoseconds together at one observation point.
-pub const CONNECTION_LIMIT_NS: f64 = 300.0;
+/// What the packets of a handshake are to cost together at one observation point, in nanoseconds. An aim for a machine that does nothing
+/// else: unlike a ratio, it moves with the machine's clock and its other work, so missing it is told and no failure.
+pub const CONNECTION_AIM_NS: f64 = 300.0;
 
 /// Nanoseconds per packet, or per connection.
 #[derive(Clone, Copy, Debug)]
@@ -99,15 +100,11 @@ impl Figures {
         Ok(best)
     }
 
-    /// Whether a data packet and a connection keep their limits.
+    /// Whether a data packet keeps its limit.
     #[must_use]
     pub fn within_limits(&self) -> bool {
-        let data = self
-            .data
-            .iter()
-            .chain(&self.data_v6)
-            .all(|ns| ns / self.empty <= DATA_LIMIT);
-        data && self.connection <= CONNECTION_LIMIT_NS
+        let data = self.data.iter().chain(&self.data_v6);
+        data.into_iter().all(|ns| ns / self.empty <= DATA_LIMIT)
     }
 }
 
@@ -131,10 +128,12 @@ impl fmt::Display for Figures {
         for (name, ns) in rows {
             writeln!(f, "  {name:<30} {ns:>8.1} {:>9.2}", ns / self.empty)?;
         }
+        let kept = |kept| if kept { "kept" } else { "NOT KEPT" };
+        writeln!(f, "limit: data {DATA_LIMIT} x empty: {}", kept(self.within_limits()))?;
+        let aim = kept(self.connection <= CONNECTION_AIM_NS);
         write!(
             f,
-            "limits: data {DATA_LIMIT} x empty, connection {CONNECTION_LIMIT_NS} ns: {}",
-            if self.within_limits() { "kept" } else { "NOT KEPT" }
+            "aim: connection {CONNECTION_AIM_NS} ns on an idle machine: {aim} here"
         )
     }
 }
