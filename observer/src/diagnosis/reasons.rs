@@ -1,12 +1,13 @@
 //! The reasons of a cause, in order of weight: what it rests on, then what the confidence rests on.
 
-use super::facts::Facts;
-use super::{Cause, drops, misses, wire, words};
-use crate::attempt::{Origin, Outcome};
-use crate::policy::{Direction, DirectionVerdict, Undecidable};
+mod open;
+mod policies;
 
-/// At most so many policies are named in a clause.
-const POLICIES_NAMED: usize = 3;
+use super::facts::Facts;
+use super::{Cause, drops, words};
+use crate::attempt::Origin;
+use open::undecidable;
+use policies::{also_denied, denials, not_enforced, rejected};
 
 /// The reasons that the cause itself rests on.
 pub(super) fn reasons(facts: Facts<'_>, cause: Cause, row: Option<u8>) -> Vec<String> {
@@ -55,84 +56,6 @@ pub(super) fn reasons(facts: Facts<'_>, cause: Cause, row: Option<u8>) -> Vec<St
     if !about_policies && facts.denied() {
         reasons.push(format!("apart from that {}", also_denied(facts)));
     }
-    reasons
-}
-
-/// Each denied direction: who isolates, and the nearest miss.
-fn denials(facts: Facts<'_>) -> Vec<String> {
-    let both = facts.egress_denied() && facts.ingress_denied();
-    denied_directions(facts)
-        .into_iter()
-        .flat_map(|(direction, verdict)| {
-            let isolates = isolates(direction, verdict);
-            let nearest = nearest(direction, verdict);
-            if both {
-                vec![format!("{isolates}; {nearest}")]
-            } else {
-                vec![isolates, nearest]
-            }
-        })
-        .collect()
-}
-
-fn denied_directions(facts: Facts<'_>) -> Vec<(Direction, &DirectionVerdict)> {
-    let verdict = &facts.all.verdict;
-    let mut directions = Vec::new();
-    if facts.egress_denied() {
-        directions.push((Direction::Egress, &verdict.egress));
-    }
-    if facts.ingress_denied() {
-        directions.push((Direction::Ingress, &verdict.ingress));
-    }
-    directions
-}
-
-/// `a/b isolates egress`.
-fn isolates(direction: Direction, verdict: &DirectionVerdict) -> String {
-    let plural = if verdict.policies.len() == 1 { "s" } else { "" };
-    let policies = words::list(&verdict.policies, POLICIES_NAMED);
-    format!("{policies} isolate{plural} {direction}")
-}
-
-fn nearest(direction: Direction, verdict: &DirectionVerdict) -> String {
-    match verdict.nearest.first() {
-        Some(miss) => format!("nearest: {}", misses::near_miss(miss, verdict.policies.len() == 1)),
-        None => format!("there is no {direction} rule at all"),
-    }
-}
-
-/// `the policies deny it too: a/b isolates egress`.
-fn also_denied(facts: Facts<'_>) -> String {
-    let clauses: Vec<String> = denied_directions(facts)
-        .into_iter()
-        .map(|(direction, verdict)| isolates(direction, verdict))
-        .collect();
-    format!("the policies deny it: {}", clauses.join(", "))
-}
-
-fn not_enforced(facts: Facts<'_>) -> Vec<String> {
-    let answered = match facts.outcome() {
-        Outcome::Connected => "it connected",
-        Outcome::Refused => "the destination itself answered with a RST",
-        _ => "the destination itself answered",
-    };
-    vec![
-        format!("{}, and {answered} all the same", also_denied(facts)),
-        "the network plugin does not enforce this policy here, or not yet".into(),
-    ]
-}
-
-fn rejected(facts: Facts<'_>) -> Vec<String> {
-    let mut reasons = denials(facts);
-    reasons.push(if facts.silent() {
-        "a filter answered another attempt on this edge within the last minute; the kernel limits how often it answers"
-            .into()
-    } else {
-        match facts.icmp() {
-            Some(error) => format!("a filter on the way answered: {}", words::icmp(error)),
-            None => "a RST came that the destination never sent".into(),
-        }
-    });
     reasons
 }
 
@@ -238,66 +161,4 @@ fn answer_lost(facts: Facts<'_>) -> Vec<String> {
         None => reasons.push("the client's interface is not observed: the destination repeated its SYN-ACK".into()),
     }
     reasons
-}
-
-/// Why it cannot be told, and what the wire shows.
-fn undecidable(facts: Facts<'_>, row: Option<u8>) -> Vec<String> {
-    let verdict = &facts.all.verdict;
-    let mut reasons = Vec::new();
-    let open = [&verdict.egress, &verdict.ingress]
-        .into_iter()
-        .filter_map(|direction| direction.undecidable.as_ref());
-    if !facts.denied() {
-        for reason in open {
-            let words = open_answer(reason);
-            if !reasons.contains(&words) {
-                reasons.push(words);
-            }
-        }
-    }
-    if facts.denied() {
-        reasons.push(also_denied(facts));
-        reasons.push(match row {
-            Some(_) => {
-                "but the SYN was delivered and nothing came back, which a policy behind the observed hook and a \
-                        silent application do alike"
-                    .into()
-            }
-            None => "but the wire shows something that a policy alone does not explain".into(),
-        });
-    }
-    if reasons.is_empty() {
-        reasons.push("the wire shows something that no known cause explains".into());
-    }
-    reasons.push(format!("on the wire: {}", wire::clause(&facts.all.attempt)));
-    if let Some(drop) = facts.drop().or_else(|| facts.answer_drop()) {
-        reasons.push(words::drop(drop));
-    }
-    reasons
-}
-
-/// An open answer of the policies, as a clause.
-fn open_answer(reason: &Undecidable) -> String {
-    let words: &str = match reason {
-        Undecidable::NotSynced => "the cluster's objects were not loaded yet",
-        Undecidable::HostNetwork => {
-            "a hostNetwork pod may be meant, and whether policies hold for those is up to the CNI"
-        }
-        Undecidable::SourceRewritten => {
-            "the source address was rewritten on the way, and the policies answer differently for the pod and for the node"
-        }
-        Undecidable::NamedPort => "a rule names its port, and what that name means at this destination is not known",
-        Undecidable::PeerUnknown => "nobody can be named for an address, and the policies depend on who it is",
-        Undecidable::BackendUnknown => "which backend was chosen is not known, and the policies treat them differently",
-        Undecidable::NoTarget => "the Service has no backend to judge",
-        Undecidable::Changing => "policies, pods or namespaces changed just then, and the answer changed with them",
-        Undecidable::ObjectsInDoubt { source } => {
-            return format!("{source} can no longer be read, and it may concern this");
-        }
-        Undecidable::ForeignPolicy { policy } => {
-            return format!("{policy} also selects the pod, and the CNI's own policies are not judged");
-        }
-        Undecidable::NoObjects => "nothing is known of the cluster's objects",
-    };
-    words.into()
 }
