@@ -7,11 +7,14 @@
 //! ```
 #![deny(unsafe_code)]
 
+pub mod agent;
 pub mod attempt;
 pub mod cli;
 pub mod cluster;
+pub mod coverage;
 pub mod diagnosis;
 pub mod endpoint;
+pub mod engine;
 pub mod objects;
 pub mod policy;
 #[expect(
@@ -21,3 +24,4 @@ pub mod policy;
 pub mod probe;
 pub mod report;
 pub mod time;
+pub mod world;

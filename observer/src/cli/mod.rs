@@ -4,6 +4,8 @@
 
 pub mod explain;
 pub mod filter;
+mod show;
+pub mod tail;
 
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
@@ -22,6 +24,8 @@ pub struct Cli {
 /// What the observer can be told to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Watch the connection attempts of this node's pods, live, until Ctrl-C
+    Tail(tail::Tail),
     /// Explain a cause or any other code that the output uses; without one, list all
     Explain(explain::Explain),
 }
@@ -34,6 +38,7 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> ExitCode {
         let done = match self.verb {
+            Verb::Tail(tail) => tail.run(),
             Verb::Explain(explain) => explain.run(&mut io::stdout().lock()),
         };
         match done {

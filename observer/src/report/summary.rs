@@ -16,6 +16,7 @@ pub struct Summary {
     causes: BTreeMap<Cause, u64>,
     revisions: u64,
     lost: u64,
+    unfinished: u64,
 }
 
 impl Summary {
@@ -34,6 +35,11 @@ impl Summary {
     /// Counts events or handshakes that were lost.
     pub fn add_lost(&mut self, count: u64) {
         self.lost += count;
+    }
+
+    /// Counts attempts that were neither answered nor overdue when the observer ended.
+    pub fn add_unfinished(&mut self, count: u64) {
+        self.unfinished += count;
     }
 
     /// How many attempts were final.
@@ -61,6 +67,7 @@ impl Summary {
             ("causes".to_owned(), causes.into()),
             ("revisions".to_owned(), self.revisions.into()),
             ("lost".to_owned(), self.lost.into()),
+            ("unfinished".to_owned(), self.unfinished.into()),
         ]
         .into_iter()
         .collect()
@@ -81,6 +88,9 @@ impl fmt::Display for Summary {
         }
         if self.revisions > 0 {
             write!(f, "\n{} corrected later", self.revisions)?;
+        }
+        if self.unfinished > 0 {
+            write!(f, "\n{} undecided at the end", self.unfinished)?;
         }
         match self.lost {
             0 => f.write_str("\nno events lost"),

@@ -1,0 +1,261 @@
+//! The one loop of a node: brings what the world says to the engine and takes the diagnosed attempts away.
+//!
+//! ```text
+//! probe ──────┐
+//! manifests ──┼─→ Engine ─→ Output ─→ bounded channel ─→ whoever shows or serves it
+//! clock, stop ┘      └─ asks back: sweep the table, read a listening socket
+//! ```
+//!
+//! Time passes for the engine only with a sweep, which reads everything that happened until then: no attempt is given up while
+//! its answer waits in the ring. A reader that does not keep up holds the loop, then the kernel's ring fills, and what does
+//! not fit there is counted.
+
+use std::collections::BTreeMap;
+use std::future::{Future, pending};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use crate::attempt::{Direction, Observation, Point, Reach, Stage};
+use crate::cluster::{Manifests, Update};
+use crate::coverage::{PodCoverage, pod_coverage};
+use crate::diagnosis::NodeState;
+use crate::engine::{Diagnosed, Engine, Input};
+use crate::objects::Str;
+use crate::probe::coverage::Coverage;
+use crate::probe::{Probe, ProbeEvent};
+
+/// How often the table of unfinished handshakes is read at the least: a first SYN makes no event, so this is how late a
+/// silent one is learnt. A provisional record needs it within a second.
+const SWEEP_EVERY: Duration = Duration::from_millis(250);
+
+/// How often it is read at the most, however many decisions wait for it: what a full table costs stays bounded.
+const SWEEP_GAP: Duration = Duration::from_millis(10);
+
+/// How often the node's state (connection tracking) is read.
+const NODE_STATE_EVERY: Duration = Duration::from_secs(1);
+
+/// Outputs that may wait for the reader before the loop waits too.
+const WAITING: usize = 4096;
+
+/// What the loop gives.
+#[derive(Debug)]
+pub enum Output {
+    /// An attempt was decided, provisionally, finally or again.
+    Attempt(Box<Diagnosed>),
+    /// What is observed, at start and on every change.
+    Coverage(Box<NodeCoverage>),
+    /// Something that the user should know; the loop goes on.
+    Warning(String),
+    /// Events or table entries were lost.
+    Lost(u64),
+    /// Attempts that were still undecided at the end.
+    Unfinished(u64),
+}
+
+/// What of the node is observed: interfaces, and which pods they are.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NodeCoverage {
+    /// The interfaces, hooks and degradations.
+    #[serde(flatten)]
+    pub interfaces: Coverage,
+    /// The pods of this node.
+    pub pods: PodCoverage,
+}
+
+/// The loop and what it owns.
+pub struct Agent {
+    engine: Engine,
+    probe: Probe,
+    manifests: Option<Manifests>,
+    /// The node's name.
+    node: Str,
+    points: BTreeMap<u32, Point>,
+    covered: Option<NodeCoverage>,
+    swept: Instant,
+    output: mpsc::Sender<Output>,
+}
+
+/// The reader has gone: nothing is left to do.
+struct ReaderGone;
+
+impl Agent {
+    /// A loop over these parts, and where its outputs come out.
+    #[must_use]
+    pub fn new(
+        engine: Engine,
+        probe: Probe,
+        manifests: Option<Manifests>,
+        node: Str,
+    ) -> (Self, mpsc::Receiver<Output>) {
+        let (output, outputs) = mpsc::channel(WAITING);
+        let (points, covered, swept) = (BTreeMap::new(), None, Instant::now());
+        let agent = Self {
+            engine,
+            probe,
+            manifests,
+            node,
+            points,
+            covered,
+            swept,
+            output,
+        };
+        (agent, outputs)
+    }
+
+    /// Runs until `stop` is ready or the reader has gone, then says what is decided and detaches.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        let stopped = tokio::select! {
+            ReaderGone = self.follow() => false,
+            () = stop => true,
+        };
+        if stopped && self.sweep().await.is_ok() && self.input(Input::Finish).await.is_ok() {
+            let unfinished = self.engine.counters().unfinished;
+            // Nobody is left to tell that nobody is left.
+            let _ = self.say(Output::Unfinished(unfinished)).await;
+        }
+        self.probe.stop();
+    }
+
+    async fn follow(&mut self) -> ReaderGone {
+        let mut node_states = interval(NODE_STATE_EVERY);
+        node_states.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let next_sweep = self.next_sweep();
+            let said = tokio::select! {
+                event = self.probe.next() => self.probed(event).await,
+                update = next_update(self.manifests.as_mut()) => self.updated(update).await,
+                () = sleep_until(next_sweep) => self.sweep().await,
+                _ = node_states.tick() => {
+                    let state = NodeState { conntrack: self.probe.conntrack() };
+                    self.input(Input::NodeState(state)).await
+                }
+            };
+            if let Err(gone) = said {
+                return gone;
+            }
+        }
+    }
+
+    /// When the table is read next: at once if a decision waits for it, when one falls due, or by the interval.
+    fn next_sweep(&self) -> Instant {
+        let now = Instant::now();
+        let due = if self.engine.wants_sweep() {
+            now
+        } else {
+            let by_interval = self.swept + SWEEP_EVERY;
+            let until = |deadline| now + deadline;
+            let deadline = self.engine.next_deadline();
+            deadline.map_or(by_interval, |at| until(at.since(self.probe.now())).min(by_interval))
+        };
+        due.max(self.swept + SWEEP_GAP)
+    }
+
+    async fn probed(&mut self, event: ProbeEvent) -> Result<(), ReaderGone> {
+        match event {
+            ProbeEvent::Observations(observations) => self.observed(observations).await,
+            ProbeEvent::Node(own) => self.input(Input::OwnNode(own)).await,
+            ProbeEvent::Coverage(_) => self.cover().await,
+            ProbeEvent::Warning(text) => self.say(Output::Warning(text)).await,
+        }
+    }
+
+    async fn observed(&mut self, observations: Vec<Observation>) -> Result<(), ReaderGone> {
+        let mut lost = 0;
+        let mut points_changed = false;
+        for observation in &observations {
+            match observation {
+                Observation::Point(point) => {
+                    points_changed = true;
+                    self.points.insert(point.ifindex, point.clone());
+                }
+                Observation::PointGone { ifindex } => {
+                    points_changed = true;
+                    self.points.remove(ifindex);
+                }
+                Observation::Lost { count, .. } => lost += count,
+                _ => {}
+            }
+        }
+        if lost > 0 {
+            self.say(Output::Lost(lost)).await?;
+        }
+        self.input(Input::Observed(observations)).await?;
+        if points_changed { self.cover().await } else { Ok(()) }
+    }
+
+    async fn updated(&mut self, update: Update) -> Result<(), ReaderGone> {
+        for message in update.messages {
+            self.say(Output::Warning(message)).await?;
+        }
+        self.input(Input::Changed(update.changes)).await?;
+        self.cover().await
+    }
+
+    /// Reads the table of unfinished handshakes and all events before that, then lets time pass until there.
+    async fn sweep(&mut self) -> Result<(), ReaderGone> {
+        let now = self.probe.now();
+        self.swept = Instant::now();
+        let observations = self.probe.sweep();
+        self.observed(observations).await?;
+        let decided = self.engine.input(Input::Tick, now);
+        self.decided(decided).await
+    }
+
+    /// Feeds the engine and says what it decided.
+    async fn input(&mut self, input: Input) -> Result<(), ReaderGone> {
+        let decided = self.engine.input(input, self.probe.now());
+        self.decided(decided).await
+    }
+
+    async fn decided(&mut self, decided: Vec<Diagnosed>) -> Result<(), ReaderGone> {
+        for diagnosed in decided {
+            self.look_at_listener(&diagnosed);
+            self.say(Output::Attempt(Box::new(diagnosed))).await?;
+        }
+        Ok(())
+    }
+
+    /// A delivered SYN that is not answered yet: how full is the listener's queue, now that it matters?
+    fn look_at_listener(&self, diagnosed: &Diagnosed) {
+        let attempt = &diagnosed.assessment.attempt;
+        if attempt.stage != Stage::Provisional || attempt.reach != Reach::Delivered || attempt.answered_by_destination {
+            return;
+        }
+        let delivered = |point: &&crate::attempt::PointFacts| point.bound && point.direction == Direction::ToPod;
+        if let Some(point) = attempt.points.iter().find(delivered) {
+            self.probe.read_listener(attempt.id, point.ifindex, point.server);
+        }
+    }
+
+    /// Says what is observed, if that has changed.
+    async fn cover(&mut self) -> Result<(), ReaderGone> {
+        let pods = self
+            .engine
+            .world()
+            .endpoints()
+            .pods_on_node(&self.node, self.probe.now());
+        let covered = NodeCoverage {
+            interfaces: self.probe.coverage(),
+            pods: pod_coverage(self.points.values(), pods.into_iter()),
+        };
+        if self.covered.as_ref() == Some(&covered) {
+            return Ok(());
+        }
+        self.covered = Some(covered.clone());
+        self.say(Output::Coverage(Box::new(covered))).await
+    }
+
+    async fn say(&self, output: Output) -> Result<(), ReaderGone> {
+        self.output.send(output).await.map_err(|_| ReaderGone)
+    }
+}
+
+async fn next_update(manifests: Option<&mut Manifests>) -> Update {
+    match manifests {
+        Some(manifests) => manifests.next().await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,169 @@
+//! The cluster as it is known, at any recent time: who an address was and what the policies said, put together for one
+//! attempt. Pure: it is fed changes with their times and reads nothing itself.
+//!
+//! ```text
+//! Change, OwnNode ─→ World { Endpoints, Policies } ─→ assess(Attempt) → Assessment
+//!                          └─→ Surroundings for the tracker
+//! ```
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::attempt::{Attempt, Surroundings};
+use crate::diagnosis::{Assessment, NodeState};
+use crate::endpoint::{Endpoint, Endpoints, Identity, OwnNode};
+use crate::objects::{Change, Protocol};
+use crate::policy::{self, Party, Policies, Question, Verdict, Who};
+use crate::time::Time;
+
+/// How long superseded versions of objects are kept: the longest an attempt is remembered, with room for late sweeps.
+const HISTORY: Duration = Duration::from_secs(300);
+
+/// Everything that is known beyond the wire.
+#[derive(Debug)]
+pub struct World {
+    endpoints: Endpoints,
+    policies: Policies,
+    own: OwnNode,
+}
+
+impl World {
+    /// Knows nothing yet.
+    #[must_use]
+    pub fn new(policies: policy::Config) -> Self {
+        Self {
+            endpoints: Endpoints::default(),
+            policies: Policies::new(policies),
+            own: OwnNode::default(),
+        }
+    }
+
+    /// Something in the cluster changed at `at`.
+    pub fn apply(&mut self, change: &Change, at: Time) {
+        self.endpoints.apply(change, at);
+        self.policies.apply(change, at);
+    }
+
+    /// The node's own addresses, or its name, changed.
+    pub fn set_own_node(&mut self, own: OwnNode) {
+        self.endpoints.set_own_node(own.clone());
+        self.own = own;
+    }
+
+    /// Forgets what no attempt can ask for any more.
+    pub fn prune(&mut self, now: Time) {
+        self.endpoints.prune(now - HISTORY);
+        self.policies.prune(now - HISTORY);
+    }
+
+    /// Who is who.
+    #[must_use]
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Names the ends of an attempt and judges it, all as of its first SYN.
+    #[must_use]
+    pub fn assess(&self, attempt: Attempt, node: NodeState) -> Assessment {
+        let at = attempt.first;
+        let who = |address: SocketAddr| self.endpoints.resolve(address, Protocol::Tcp, at);
+        let source = who(attempt.client);
+        let destination = who(attempt.server);
+        let witnessed = attempt.backend.filter(|backend| *backend != attempt.server).map(who);
+        let (verdict, judged) = self.judge(&attempt, &source, &destination, witnessed.as_ref());
+        let backend = witnessed.or_else(|| destination.service().and(judged).map(who));
+        let perhaps_via = destination
+            .pod()
+            .and_then(|_| self.endpoints.perhaps_via(attempt.server, Protocol::Tcp, at));
+        Assessment {
+            attempt,
+            source,
+            destination,
+            backend,
+            perhaps_via,
+            verdict,
+            node,
+        }
+    }
+
+    /// The verdict, and the destination that it is about where there was only one to judge.
+    fn judge(
+        &self,
+        attempt: &Attempt,
+        source: &Endpoint,
+        destination: &Endpoint,
+        witnessed: Option<&Endpoint>,
+    ) -> (Verdict, Option<SocketAddr>) {
+        let verdict = |target: &Endpoint| {
+            let question = Question {
+                source: sender(attempt, source),
+                destination: Party {
+                    address: target.address.ip(),
+                    who: who(target),
+                },
+                port: target.address.port(),
+                protocol: Protocol::Tcp,
+                dialled: (target.address != attempt.server).then_some(attempt.server),
+                at: attempt.first,
+            };
+            self.policies.judge_until(&question, attempt.decided)
+        };
+        if let Some(target) = witnessed {
+            return (verdict(target), Some(target.address));
+        }
+        if destination.service().is_none() {
+            return (verdict(destination), Some(attempt.server));
+        }
+        let targets = self.endpoints.destinations(attempt.server, attempt.first);
+        let verdicts = targets
+            .iter()
+            .map(|target| verdict(&self.endpoints.resolve(*target, Protocol::Tcp, attempt.first)));
+        let only = if let [only] = targets.as_slice() {
+            Some(*only)
+        } else {
+            None
+        };
+        (policy::combine(verdicts), only)
+    }
+}
+
+/// Who the policies of both ends take for the sender.
+fn sender(attempt: &Attempt, source: &Endpoint) -> Party {
+    match (&source.identity, attempt.rewritten) {
+        (Identity::Pod(pod), Some(rewritten)) => Party {
+            address: rewritten.ip(),
+            who: Who::Rewritten { pod: pod.clone() },
+        },
+        _ => Party {
+            address: attempt.client.ip(),
+            who: who(source),
+        },
+    }
+}
+
+/// An endpoint as the policies see it.
+fn who(endpoint: &Endpoint) -> Who {
+    match &endpoint.identity {
+        Identity::Pod(pod) => Who::Pod(pod.clone()),
+        Identity::Node { node, candidates, .. } => Who::Node {
+            node: node.clone(),
+            candidates: candidates.clone(),
+        },
+        Identity::External => Who::External,
+        Identity::Service(_) | Identity::Unknown(_) => Who::Unknown,
+    }
+}
+
+impl Surroundings for World {
+    fn may_become(&self, dialled: SocketAddr, seen: SocketAddr, at: Time) -> bool {
+        self.endpoints.may_become(dialled, seen, at)
+    }
+
+    fn is_own_node(&self, address: IpAddr) -> bool {
+        self.own.addresses.contains(&address)
+    }
+
+    fn destinations(&self, dialled: SocketAddr, at: Time) -> Vec<SocketAddr> {
+        self.endpoints.destinations(dialled, at)
+    }
+}
