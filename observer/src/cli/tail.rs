@@ -188,7 +188,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
     });
     Ok(async {
         if stopped.await.is_err() {
-            std::future::pending().await;
+            std::future::pending::<()>().await;
         }
     })
 }
