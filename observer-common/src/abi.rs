@@ -293,7 +293,7 @@ pub enum Counter {
     Inserted,
     /// Handshakes that the kernel side removed: answered, reset, rejected, aborted or superseded.
     Finished,
-    /// SYNs that found the table full.
+    /// SYNs that found the table full, or that the kernel would not put there for another reason.
     LostFull,
     /// SYNs that found their interface's share of the table used up.
     LostShare,

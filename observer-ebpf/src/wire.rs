@@ -205,8 +205,8 @@ impl At<'_> {
                 unsafe { add_one(&raw mut (*interface).inserted) };
                 Ok(())
             }
-            Err(E2BIG) => Err(Some(Counter::LostFull)),
-            Err(_) => Err(None),
+            Err(EEXIST) => Err(None),
+            Err(_) => Err(Some(Counter::LostFull)),
         }
     }
 
@@ -260,8 +260,8 @@ impl At<'_> {
     }
 }
 
-/// `errno` of a full map.
-const E2BIG: i32 = -7;
+/// `errno` of a key that is there already.
+const EEXIST: i32 = -17;
 
 /// The entry of an interface, made if need be; null if there is no room.
 #[inline(always)]

@@ -110,14 +110,27 @@ impl Programs {
         Ok(result.return_value.cast_signed())
     }
 
-    /// Attaches a program (TCX) to the egress of an interface of the calling thread's network namespace. It goes with `self`.
+    /// Attaches a program (TCX) to what leaves by an interface of the calling thread's network namespace. It goes with `self`.
     ///
     /// # Errors
     ///
     /// If there is no such interface, or the kernel has no TCX (before 6.6).
     pub fn attach_egress(&mut self, program: &str, interface: &str) -> Result<()> {
+        self.attach(program, interface, TcAttachType::Egress)
+    }
+
+    /// The same for what comes in.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::attach_egress`].
+    pub fn attach_ingress(&mut self, program: &str, interface: &str) -> Result<()> {
+        self.attach(program, interface, TcAttachType::Ingress)
+    }
+
+    fn attach(&mut self, program: &str, interface: &str, hook: TcAttachType) -> Result<()> {
         let options = TcAttachOptions::TcxOrder(LinkOrder::default());
-        classifier(&mut self.bpf, program)?.attach_with_options(interface, TcAttachType::Egress, options)?;
+        classifier(&mut self.bpf, program)?.attach_with_options(interface, hook, options)?;
         Ok(())
     }
 

@@ -1,7 +1,13 @@
-//! A packet whose headers are not in the linear part of its buffer, as a packet socket makes it.
+//! Packets that test-run cannot make: with headers outside of the linear part of the buffer, and with tags beside it.
 #![forbid(unsafe_code)]
 
-use std::{io::IoSlice, os::fd::AsRawFd as _, process};
+use std::{
+    collections::BTreeSet,
+    io::IoSlice,
+    os::fd::AsRawFd as _,
+    process, thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use nix::{
@@ -11,13 +17,16 @@ use nix::{
     sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, bind, sendmsg, setsockopt, socket},
 };
 use observer_common::{
-    craft::{Flow, Tcp},
+    craft::{Flow, Tcp, frame},
     packet::flag,
 };
 use observer_tests::{
     lab::NetNs,
-    testrun::{Settings, load_or_skip},
+    testrun::{Programs, Settings, load_or_skip},
 };
+
+/// How long a packet may take from one end of a veth to the other.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The option that puts a virtio header before each frame (linux/if_packet.h).
 #[derive(Clone, Copy)]
@@ -96,6 +105,48 @@ fn headers_outside_of_the_linear_part() -> Result<()> {
             // The control does see the same packet if the headers are there.
             send("host", 200, &syn)?;
             assert!(control.handshakes()?.iter().any(|(_, pending)| pending.isn == isn));
+        }
+        Ok(())
+    })
+}
+
+/// Before the ingress hook the kernel moves the outer tag beside the packet (`skb->vlan_tci`); a second one stays in the bytes.
+#[test]
+fn tags_beside_the_packet() -> Result<()> {
+    let Some(mut programs) = load_or_skip(Settings::default())? else {
+        return Ok(());
+    };
+    // This one reads only frames without a tag in the bytes, so it tells where the tag was.
+    let Some(mut control) = load_or_skip(Settings::default())? else {
+        return Ok(());
+    };
+    let namespace = NetNs::new(&format!("obs-tags-{}", process::id()))?;
+    namespace.ip("link add pod type veth peer name host\nlink set pod up\nlink set host up")?;
+    namespace.enter(|| -> Result<()> {
+        // The control comes first, so it has seen what the other one has.
+        control.attach_ingress("connection", "host")?;
+        programs.attach_ingress("from_pod", "host")?;
+        let isns = |programs: &mut Programs| -> Result<BTreeSet<u32>> {
+            Ok(programs.handshakes()?.iter().map(|(_, pending)| pending.isn).collect())
+        };
+        for (flow, one, two) in [(Flow::v4(), 1, 2), (Flow::v6(), 3, 4)] {
+            for (isn, tags) in [(one, &[0x8100][..]), (two, &[0x88a8, 0x8100])] {
+                let mut flow = flow;
+                flow.client.set_port(isn.try_into()?);
+                let syn = flow.syn(isn);
+                send("pod", 14, &frame(tags, &syn[14..]))?;
+                // The kernel may receive it a moment after it was sent.
+                let start = Instant::now();
+                while !isns(&mut programs)?.contains(&isn) {
+                    assert!(start.elapsed() < DEADLINE, "{} tags", tags.len());
+                    thread::yield_now();
+                }
+                assert_eq!(
+                    isns(&mut control)?.contains(&isn),
+                    tags.len() == 1,
+                    "the tag was elsewhere"
+                );
+            }
         }
         Ok(())
     })
