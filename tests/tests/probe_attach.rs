@@ -272,3 +272,48 @@ fn start_and_tell() {
         }
     });
 }
+
+/// `cargo test -p observer-tests --release --test probe_attach -- --ignored --nocapture what` prints what attaching costs.
+#[test]
+#[ignore = "prints numbers; nothing can fail"]
+fn what_attaching_costs() {
+    let Some(lab) = lab() else { return };
+    let pods = NetNs::new(&format!("{}-many", lab.node().name())).expect("a namespace");
+    let links: String = (0..100)
+        .map(|nth| format!("link add pod{nth} type veth peer name eth{nth} netns {}\n", pods.name()))
+        .collect();
+    lab.node().ip(&links).expect("links");
+    let start = |interfaces: &str, mode| {
+        lab.node().enter(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let started = std::time::Instant::now();
+                let options = observer::probe::Options {
+                    interfaces: vec![interfaces.to_owned()],
+                    ..options(mode)
+                };
+                let probe = observer::probe::Probe::start(options).expect("a probe");
+                let took = started.elapsed();
+                let started = std::time::Instant::now();
+                let count = probe.points().count();
+                probe.stop();
+                (count, took, started.elapsed())
+            })
+        })
+    };
+    for mode in BOTH {
+        for interfaces in ["veth2", "*"] {
+            let (count, took, stopped) = start(interfaces, mode);
+            println!("{mode:?}: started on {count} interfaces in {took:?}, stopped in {stopped:?}");
+        }
+    }
+    let status = std::fs::read_to_string("/proc/self/status").expect("status");
+    let resident = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .unwrap_or_default();
+    println!("resident after that: {resident}");
+}

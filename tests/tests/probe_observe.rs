@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use observer::attempt::{Direction, Hook, Observation, Place, Seen, Segment, Sighting};
+use observer::attempt::{AttemptId, Direction, Hook, Observation, Place, Seen, Segment, Sighting};
+use observer::probe::Options;
 use observer::probe::attach::Mode;
+use observer::probe::kernel_log::Level;
+use observer::probe::load::Sizes;
 use observer_tests::lab::{Chain, Family, Lab, Listener, Topology, dial, kernel_tests, pod};
 use observer_tests::watch::{Watch, options, watch};
 
@@ -149,6 +152,94 @@ fn a_drop_inside_the_pod_is_the_pods() {
                     matches!(observation, Observation::Drop(drop)
                         if drop.server == connection.peer && drop.place == expected)
                 })
+            })
+            .await;
+    });
+}
+
+#[test]
+fn the_listener_behind_an_interface_is_read() {
+    let Some(lab) = lab(Topology::Routed) else { return };
+    let api = lab.pod("shop/api");
+    let _full = Listener::full(api.netns(), 8080).expect("a listener");
+    let _roomy = Listener::accepting(api.netns(), 8081).expect("a listener");
+    watch(lab.node(), options(Mode::Auto), async |probe| {
+        let points = probe.points();
+        let point = points.iter().find(|point| &*point.name == api.link()).expect("a point");
+        for (nth, (port, expect)) in [(8080, Some(true)), (8081, Some(false)), (8082, None)]
+            .into_iter()
+            .enumerate()
+        {
+            for family in Family::ALL {
+                let id = AttemptId {
+                    first: 1,
+                    isn: u32::from(port),
+                    nth: nth as u32,
+                };
+                probe.seen.clear();
+                probe.probe.read_listener(id, point.ifindex, api.at(family, port));
+                probe
+                    .until("the listener", |watch| listener(&watch.seen, id).is_some())
+                    .await;
+                let found = listener(&probe.seen, id).expect("told");
+                assert_eq!(
+                    found.map(|found| found.queue > found.limit),
+                    expect,
+                    "{port} {family:?}"
+                );
+            }
+        }
+    });
+}
+
+fn listener(seen: &[Observation], wanted: AttemptId) -> Option<Option<observer::attempt::Listener>> {
+    seen.iter().find_map(|observation| match observation {
+        Observation::Listener { id, listener } if *id == wanted => Some(*listener),
+        _ => None,
+    })
+}
+
+#[test]
+fn what_is_lost_is_told() {
+    let Some(lab) = lab(Topology::Routed) else { return };
+    let (cart, api) = (lab.pod("shop/cart"), lab.pod("shop/api"));
+    lab.rule(Chain::Enforce, "tcp dport 8080 drop").expect("a rule");
+    let options = Options {
+        sizes: Sizes {
+            share: 1,
+            ..Sizes::default()
+        },
+        ..Options::default()
+    };
+    watch(lab.node(), options, async |probe| {
+        for _ in 0..2 {
+            dial(cart.netns(), api.at(Family::V4, 8080), Duration::from_millis(50));
+        }
+        let swept = probe.sweep();
+        let lost = swept
+            .iter()
+            .position(|seen| matches!(seen, Observation::Lost { count: 1, .. }));
+        assert_eq!(lost, Some(swept.len() - 2), "before Swept: {swept:?}");
+    });
+}
+
+#[test]
+fn debug_lines_pass_the_verifier() {
+    let Some(lab) = lab(Topology::Routed) else { return };
+    let options = Options {
+        kernel_log: Level::Trace,
+        ..Options::default()
+    };
+    watch(lab.node(), options, async |probe| {
+        let dialled = dial(
+            lab.pod("shop/cart").netns(),
+            lab.pod("shop/api").at(Family::V4, 9),
+            PATIENCE,
+        );
+        probe
+            .until("the reset", |watch| {
+                sightings(&watch.seen)
+                    .any(|seen| seen.client == dialled.local && matches!(seen.what, Seen::Reset { .. }))
             })
             .await;
     });

@@ -42,8 +42,6 @@ pub struct Table {
     interfaces: Interfaces,
     expired: Expired,
     reader: BatchReader<KEY, PENDING>,
-    /// The kernel has the call that reads many at a time.
-    batches: bool,
     /// What was told of each entry: ISN and SYNs, and in which sweep it was last seen.
     told: HashMap<Key, Told>,
     sweep: u64,
@@ -82,7 +80,6 @@ impl Table {
             interfaces: interfaces.try_into()?,
             expired: expired.try_into()?,
             reader: BatchReader::new(BATCH),
-            batches: true,
             told: HashMap::new(),
             sweep: 0,
             removed: HashMap::new(),
@@ -127,19 +124,7 @@ impl Table {
                     tell(&key, &pending);
                 }
             };
-            if self.batches {
-                match self.reader.read(self.fd.as_fd(), &mut each) {
-                    Ok(()) => {}
-                    Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.batches = false,
-                    Err(error) => return Err(batch_failed(error)),
-                }
-            }
-            if !self.batches {
-                for entry in &self.handshakes {
-                    let (key, value) = entry?;
-                    each(&key, &value);
-                }
-            }
+            self.reader.read(self.fd.as_fd(), &mut each).map_err(batch_failed)?;
         }
         self.told.retain(|_, told| told.sweep == self.sweep);
         for (key, pending) in old {

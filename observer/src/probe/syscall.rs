@@ -109,7 +109,7 @@ impl<const K: usize, const V: usize> BatchReader<K, V> {
     ///
     /// # Errors
     ///
-    /// What the kernel says; `EINVAL` where it has no such call (before 5.6).
+    /// What the kernel says. It has the call since 5.6, before it had the ring that the programs need.
     pub fn read(&mut self, map: BorrowedFd<'_>, mut each: impl FnMut(&[u8; K], &[u8; V])) -> io::Result<()> {
         // Where to go on: the kernel writes a bucket's number here.
         let mut place = 0_u32;
