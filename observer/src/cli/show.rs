@@ -175,6 +175,9 @@ impl Shower {
         for pod in &pods.unobserved {
             lines.push(format!("{} is not observed: {}", pod.pod, pod.why.text()));
         }
+        if self.json || self.covered.is_empty() {
+            lines.extend(coverage.interfaces.unproven());
+        }
         let said = std::mem::replace(&mut self.covered, lines.iter().cloned().collect());
         if self.json {
             let whole = serde_json::to_value(coverage).map_or_else(|_| Map::new(), fields);

@@ -47,7 +47,7 @@ pub(crate) fn unmet(unmet: &Unmet, direction: Direction) -> String {
             except,
             holds_dialled,
         } => block(way, cidr, except.as_ref(), *holds_dialled),
-        Unmet::NotAPod => format!("only {way} pods; the peer is none"),
+        Unmet::NotAPod => format!("only {way} pods; the peer is not a pod"),
         Unmet::Port {
             allowed,
             target,

@@ -123,7 +123,7 @@ fn accept_queue(facts: Facts<'_>) -> Vec<String> {
     let mut reasons = Vec::new();
     if let Some(Some(listener)) = attempt.listener.filter(|_| facts.queue_full()) {
         reasons.push(format!(
-            "the listener's accept queue holds {} connections and its limit is {}",
+            "the listener's accept queue is over its limit ({} waiting, limit {})",
             listener.queue, listener.limit
         ));
     }

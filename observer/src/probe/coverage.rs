@@ -109,6 +109,9 @@ pub struct Coverage {
     pub degraded: Vec<Degraded>,
 }
 
+/// So many interfaces are named in the summary; the record names all.
+const NAMED: usize = 16;
+
 impl Coverage {
     /// For people: a line each.
     #[must_use]
@@ -133,17 +136,6 @@ impl Coverage {
                 ));
             }
         }
-        let unproven = self
-            .interfaces
-            .iter()
-            .filter(|interface| interface.to_pod.hook == Hook::Assumed);
-        let unproven: Vec<&str> = unproven.map(|interface| interface.name.as_str()).collect();
-        if !unproven.is_empty() {
-            lines.push(format!(
-                "no packet was seen yet on its way to the pod at {}: absence there is probable evidence only",
-                unproven.join(", ")
-            ));
-        }
         lines.extend(
             self.not_observed
                 .iter()
@@ -151,6 +143,18 @@ impl Coverage {
         );
         lines.extend(self.degraded.iter().map(ToString::to_string));
         lines
+    }
+
+    /// For people: where absence is only probable evidence yet. It ends by itself, as packets come, and need not be said again.
+    #[must_use]
+    pub fn unproven(&self) -> Option<String> {
+        let assumed = |interface: &&Attached| interface.to_pod.hook == Hook::Assumed;
+        match self.interfaces.iter().filter(assumed).count() {
+            0 => None,
+            count => Some(format!(
+                "no packet was seen yet on its way to {count} of the pods: until then absence there is probable evidence only"
+            )),
+        }
     }
 
     fn summary(&self) -> String {
@@ -169,7 +173,13 @@ impl Coverage {
         match names.len() {
             0 => "observing no interface".to_owned(),
             1 => format!("observing 1 interface ({}): {}", how.join(", "), names[0]),
-            many => format!("observing {many} interfaces ({}): {}", how.join(", "), names.join(", ")),
+            many if many <= NAMED => format!("observing {many} interfaces ({}): {}", how.join(", "), names.join(", ")),
+            many => format!(
+                "observing {many} interfaces ({}): {} and {} more",
+                how.join(", "),
+                names[..NAMED].join(", "),
+                many - NAMED
+            ),
         }
     }
 }
@@ -237,7 +247,6 @@ mod tests {
         observing 2 interfaces (1 by TCX, 1 by clsact): veth4, veth5
         veth5: absence of packets from the pod proves nothing: redirect (tcx) runs before our program
         veth5: what is delivered to it can still be dropped by enforce
-        no packet was seen yet on its way to the pod at veth4: absence there is probable evidence only
         eth0 not observed: the node's default route leads through it
         "#);
     }
