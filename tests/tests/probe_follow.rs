@@ -136,6 +136,30 @@ fn routes_are_followed() {
     });
 }
 
+/// More changes than the socket holds: the kernel drops the rest and says so (ENOBUFS).
+#[test]
+fn more_changes_than_fit_are_read_anew() {
+    let Some(lab) = lab() else { return };
+    let addresses: Vec<String> = (0..5000).map(|n| format!("198.18.{}.{}", n / 250, n % 250)).collect();
+    let add: String = addresses
+        .iter()
+        .map(|a| format!("route add {a}/32 dev veth2\n"))
+        .collect();
+    watch(lab.node(), options(Mode::Auto), async |watch| {
+        let before = watch.points()[0].addresses.len();
+        lab.node().ip(&add).expect("routes");
+        watch
+            .until("every route", |watch| {
+                watch.points()[0].addresses.len() == before + addresses.len()
+            })
+            .await;
+        lab.node().ip(&add.replace("add", "del")).expect("no routes");
+        watch
+            .until("no route", |watch| watch.points()[0].addresses.len() == before)
+            .await;
+    });
+}
+
 #[test]
 fn the_nodes_own_addresses_are_told() {
     let Some(lab) = lab() else { return };

@@ -23,7 +23,7 @@ use crate::endpoint::OwnNode;
 use crate::objects::Str;
 
 /// Every so many ticks is looked for TCX programs of others, for namespaces that were not found, and tried again what failed.
-const SELDOM: u64 = 10;
+const SELDOM: u64 = 5;
 
 /// So long after it appeared an interface's namespace is looked for at every change, in nanoseconds.
 const YOUNG: u64 = 10_000_000_000;

@@ -265,7 +265,8 @@ fn refused(error: EbpfError) -> LoadError {
 }
 
 fn refused_program(program: &'static str, error: ProgramError) -> LoadError {
-    if is_permission(&error) {
+    // Without CAP_PERFMON the verifier refuses what it lets pass otherwise (env->allow_ptr_leaks, kernel/bpf/verifier.c).
+    if is_permission(&error) || !may_trace() {
         LoadError::NotPermitted
     } else {
         LoadError::Program {
@@ -275,7 +276,19 @@ fn refused_program(program: &'static str, error: ProgramError) -> LoadError {
     }
 }
 
-/// Somewhere in the chain the kernel said EPERM or EACCES. A verifier's refusal is EACCES too, but comes with its log.
+/// The process has CAP_PERFMON or CAP_SYS_ADMIN (bits 38 and 21, capability.h), or it cannot be told.
+fn may_trace() -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/thread-self/status") else {
+        return true;
+    };
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .is_none_or(|effective| effective & (1 << 38 | 1 << 21) != 0)
+}
+
+/// Somewhere in the chain the kernel said EPERM. A verifier's refusal is EACCES.
 fn is_permission(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
