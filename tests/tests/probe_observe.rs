@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use observer::attempt::{AttemptId, Direction, Hook, Observation, Place, Seen, Segment, Sighting};
-use observer::probe::Options;
 use observer::probe::attach::Mode;
 use observer::probe::kernel_log::Level;
 use observer::probe::load::Sizes;
+use observer::probe::{Options, Probe};
 use observer_tests::lab::{Chain, Family, Lab, Listener, Topology, dial, kernel_tests, pod};
 use observer_tests::watch::{Watch, options, watch};
 
@@ -130,6 +130,31 @@ fn a_dropped_syn_is_pending_and_its_drop_is_told() {
             assert_eq!(sightings(&again).count(), 0, "{again:?}");
         });
     }
+}
+
+/// Whoever sweeps before listening hears of the points first.
+#[test]
+fn a_sweep_overtakes_nothing() {
+    let Some(lab) = lab(Topology::Routed) else { return };
+    lab.rule(Chain::Enforce, "tcp dport 8080 drop").expect("a rule");
+    lab.node().enter(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let mut probe = Probe::start(options(Mode::Auto)).expect("a probe");
+            let (cart, api) = (lab.pod("shop/cart"), lab.pod("shop/api"));
+            dial(cart.netns(), api.at(Family::V4, 8080), Duration::from_millis(50));
+            let swept = probe.sweep();
+            assert!(
+                matches!(swept[..2], [Observation::Point(_), Observation::Point(_)]),
+                "{swept:?}"
+            );
+            assert!(sightings(&swept).any(|seen| seen.what == Seen::Pending), "{swept:?}");
+            assert!(matches!(swept.last(), Some(Observation::Swept { .. })));
+        });
+    });
 }
 
 #[test]

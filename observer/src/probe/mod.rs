@@ -254,11 +254,10 @@ impl Probe {
             let (converter, observed) = (&mut self.converter, &mut self.follow.observed);
             tokio::select! {
                 result = self.ring.wait(|event| see(event, converter, observed, &mut seen)) => {
+                    self.tell(seen);
                     if let Err(error) = result {
                         self.warn(format!("cannot wait for events: {error}"));
-                        self.tick.tick().await;
                     }
-                    self.tell(seen);
                 }
                 ready = self.changes.readable_mut() => {
                     let result = ready.and_then(|mut guard| {
@@ -281,10 +280,10 @@ impl Probe {
         }
     }
 
-    /// Reads the table of unfinished handshakes, and every event before that; ends with [`Observation::Swept`]. Costs five system
+    /// What was seen and is not told yet, then the table of unfinished handshakes, then every event before now; ends with [`Observation::Swept`]. Costs five system
     /// calls while nothing is pending, and else one more for every 512 entries.
     pub fn sweep(&mut self) -> Vec<Observation> {
-        let mut seen = Vec::new();
+        let mut seen = self.take_untold();
         let now = monotonic();
         let (converter, observed) = (&mut self.converter, &mut self.follow.observed);
         let result = self.table.sweep(&self.counters, now, |key, pending| {
@@ -408,6 +407,18 @@ impl Probe {
             self.lost = lost;
             seen.push(Observation::Lost { at: self.now(), count });
         }
+    }
+
+    /// The observations that wait for `next`, so that nothing overtakes them.
+    fn take_untold(&mut self) -> Vec<Observation> {
+        let mut untold = Vec::new();
+        for event in std::mem::take(&mut self.queue) {
+            match event {
+                ProbeEvent::Observations(seen) => untold.extend(seen),
+                other => self.queue.push_back(other),
+            }
+        }
+        untold
     }
 
     fn tell(&mut self, seen: Vec<Observation>) {
