@@ -30,9 +30,9 @@ pub mod ring;
 pub mod sweep;
 pub mod symbols;
 pub mod syscall;
+mod types;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -42,23 +42,22 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use self::attach::{Attacher, Mode};
+use self::attach::Attacher;
 use self::convert::{Clock, Converter, monotonic};
 use self::counters::Counters;
 use self::coverage::{Code, Coverage, Degraded};
 use self::follow::{Follow, Observed};
 use self::inventory::{Changed, Inventory};
-use self::kernel_log::{KernelLog, Level};
+use self::kernel_log::KernelLog;
 use self::links::Patterns;
-use self::load::{LoadError, Sizes};
+use self::load::LoadError;
 use self::netlink::{Changes, Requests};
 use self::netns::Netns;
 use self::ring::Ring;
 use self::sweep::Table;
 use self::symbols::Symbols;
+pub use self::types::{Error, Options, ProbeEvent};
 use crate::attempt::{AttemptId, Listener, Observation, Point};
-use crate::endpoint::OwnNode;
-use crate::objects::Str;
 use crate::time::Time;
 
 /// How often is looked for what the kernel does not notify of: packets at hooks, lost events, namespaces, TCX programs.
@@ -66,59 +65,6 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// An entry younger than this may be missed by a sweep: a program on another CPU took its time and has not stored it yet.
 const SETTLE: Duration = Duration::from_millis(1);
-
-/// What the user chooses.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Names or patterns (`*`, `?`) of interfaces; empty for every pod's.
-    pub interfaces: Vec<String>,
-    /// How to attach.
-    pub attach: Mode,
-    /// The kernel programs' debug lines.
-    pub kernel_log: Level,
-    /// Sizes of the tables.
-    pub sizes: Sizes,
-    /// The name of this node's Node object, if it is known.
-    pub node: Option<Str>,
-}
-
-/// Why nothing can be watched.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The programs cannot be loaded.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// An interface that was named does not exist.
-    #[error("there is no interface {0} in this network namespace (`ip link` shows those that there are)")]
-    NoInterface(String),
-    /// Links cannot be read.
-    #[error("cannot read the network interfaces: {0}")]
-    Netlink(io::Error),
-    /// The own namespace is unknown.
-    #[error("cannot find the own network namespace: {0}; /proc must be mounted")]
-    OwnNamespace(io::Error),
-    /// No interface can be attached to.
-    #[error("cannot attach to interface {name}: {why}")]
-    Attach {
-        /// The interface.
-        name: String,
-        /// Why.
-        why: String,
-    },
-}
-
-/// What the probe tells.
-#[derive(Debug)]
-pub enum ProbeEvent {
-    /// What was seen, in order.
-    Observations(Vec<Observation>),
-    /// The node's own addresses changed.
-    Node(OwnNode),
-    /// What is observed changed.
-    Coverage(Coverage),
-    /// Something went wrong that is worth a line.
-    Warning(String),
-}
 
 /// The listening socket at the destination of an attempt.
 type Found = (AttemptId, Option<Listener>);
