@@ -171,7 +171,7 @@ impl Coverage {
             .map(|interface| interface.name.as_str())
             .collect();
         match names.len() {
-            0 => "observing no interface".to_owned(),
+            0 => "observing no interface: no link of this network namespace leads into a pod's (run it in the node's own)".to_owned(),
             1 => format!("observing 1 interface ({}): {}", how.join(", "), names[0]),
             many if many <= NAMED => format!("observing {many} interfaces ({}): {}", how.join(", "), names.join(", ")),
             many => format!(
