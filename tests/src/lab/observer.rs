@@ -308,7 +308,7 @@ impl Drop for Observer {
 
 /// The interfaces that a status record says are observed.
 pub(crate) fn observed_links(status: &Value) -> BTreeSet<&str> {
-    let attached = status["fields"]["attached"]
+    let attached = status["fields"]["interfaces"]
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
