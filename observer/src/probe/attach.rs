@@ -2,6 +2,10 @@
 //!
 //! TCX where the kernel has it (6.6): first at ingress, last at egress; such a link goes with the process, however it ends. Else
 //! clsact filters, which survive their process: those are recognised and removed at the next start (`filters`).
+//!
+//! Under TCX an interface takes about 30 ms, both to attach and to detach: the kernel waits for an RCU grace period after each program, holding
+//! the lock of all interfaces (`tcx_entry_sync`, include/net/tcx.h). clsact takes well under 1 ms. `cargo test -p observer-tests --release --test
+//! probe_attach -- --ignored --nocapture what_attaching_costs` prints both.
 
 use std::collections::HashMap;
 use std::io;

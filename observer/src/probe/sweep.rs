@@ -5,7 +5,8 @@
 //! inserted == finished (kernel side) + expired (here) + present        of the whole table, and of each interface
 //! ```
 //!
-//! An empty table costs two system calls: the counters tell that it is empty.
+//! An empty table costs two system calls (under 2 µs): the counters tell that it is empty. Else about 0.1 ms for walking the buckets and
+//! 0.3 µs an entry; `cargo test -p observer-tests --release --test probe_table -- --ignored --nocapture` prints it.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
