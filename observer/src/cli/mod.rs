@@ -5,6 +5,7 @@
 pub mod explain;
 pub mod filter;
 mod show;
+pub mod status;
 pub mod tail;
 
 use std::io::{self, ErrorKind, Write as _};
@@ -26,6 +27,8 @@ pub struct Cli {
 pub enum Verb {
     /// Watch the connection attempts of this node's pods, live, until Ctrl-C
     Tail(tail::Tail),
+    /// Say what of this node can be observed, and what is missing
+    Status(status::Status),
     /// Explain a cause or any other code that the output uses; without one, list all
     Explain(explain::Explain),
 }
@@ -39,6 +42,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let done = match self.verb {
             Verb::Tail(tail) => tail.run(),
+            Verb::Status(status) => status.run(&mut io::stdout().lock()),
             Verb::Explain(explain) => explain.run(&mut io::stdout().lock()),
         };
         match done {
