@@ -62,13 +62,11 @@ fn a_file_that_breaks_keeps_its_last_good_version_and_leaves_doubt() {
     assert_eq!(told(&observer, &shop.dial(8080))["cause"], "not-enforced");
     shop.lab.manifests().write("policy.yaml", BROKEN).expect("a policy");
     observer
-        .await_output(SOON, |_, _, errors| {
-            errors
-                .iter()
-                .any(|line| line.contains("policy.yaml") && line.contains("cidr"))
-                .then_some(())
+        .await_record(SOON, |record| {
+            let text = record["text"].as_str().unwrap_or_default();
+            record["event"] == "warning" && text.contains("policy.yaml") && text.contains("cidr")
         })
-        .expect("the broken file named on standard error");
+        .expect("a warning that names file and field");
     let record = told(&observer, &shop.dial(8080));
     assert_eq!(
         (&record["cause"], &record["confidence"]),
