@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use serde_json::{Value, json};
 
 use crate::lab::{Chain, Family, pod, service};
-use crate::scenario::{Dialling, Listening, Scenario, dial};
+use crate::scenario::{Dialling, From, Listening, Scenario, dial};
 
 /// One thing that happens, and what the observer must say of it.
 #[derive(Clone, Debug)]
@@ -146,10 +146,28 @@ fn people(scenario: Scenario) -> Scenario {
 
 /// The scenes, in the order of the story.
 pub fn scenes() -> Vec<Scene> {
-    let mut scenes = blocked_by_policies();
+    let mut scenes = vec![probes()];
+    scenes.extend(blocked_by_policies());
     scenes.extend(other_failures());
     scenes.extend(ordinary());
     scenes
+}
+
+/// Absence proves something only where a packet has been seen, and no real pod is as quiet as one of a new lab.
+fn probes() -> Scene {
+    let probe = |to, port| {
+        dial("", to, port).by(From::Node).says(json!({
+            "outcome": "connected", "cause": null, "source": { "kind": "node" }, "verdict": { "decision": "allowed" },
+        }))
+    };
+    Scene::new(
+        "probes",
+        "The kubelet probes pods from the node's own address, which policies always allow.",
+    )
+    .dial(probe("{shop/payments-0}", 8443))
+    .dial(probe("{shop/db-0}", 5432))
+    .dial(probe("{immich/immich-server-0}", 2283))
+    .dial(probe("{backup/minio-0}", 9000))
 }
 
 fn blocked_by_policies() -> Vec<Scene> {
@@ -177,7 +195,7 @@ fn blocked_by_policies() -> Vec<Scene> {
         )
         .dial(
             silent("shop/checkout-58b7-kk2dp", "{shop/payments-0}", 8443).says(json!({
-                "outcome": "timeout", "cause": "policy-ingress", "advice": { "$text": "app.kubernetes.io/name" },
+                "outcome": "timeout", "cause": "policy-ingress", "confidence": "confirmed", "advice": { "$text": "app.kubernetes.io/name" },
                 "verdict": { "ingress": { "decision": "denied", "nearest": { "$text": "app.kubernetes.io/name" } } },
             })),
         ),
@@ -236,7 +254,7 @@ fn other_failures() -> Vec<Scene> {
             "A backup to minio: the policies allow it, the host's firewall drops it.",
         )
         .dial(silent("tools/toolbox", "{backup/minio-0}", 9000).says(json!({
-            "outcome": "timeout", "cause": "blocked-not-by-policy", "verdict": { "decision": "allowed" },
+            "outcome": "timeout", "cause": "blocked-not-by-policy", "confidence": "confirmed", "verdict": { "decision": "allowed" },
             "drop": { "reason": "NETFILTER_DROP" },
         }))),
         Scene::new(
@@ -284,7 +302,7 @@ fn refused(from: &'static str, to: &'static str, port: u16) -> Dialling {
 
 fn names_service_port() -> Value {
     json!({
-        "outcome": "timeout", "cause": "policy-egress", "advice": { "$text": "2283" },
+        "outcome": "timeout", "cause": "policy-egress", "confidence": "confirmed", "advice": { "$text": "2283" },
         "destination": { "service": { "name": "immich", "port": 80 }, "backend": { "port": 2283 } },
         "verdict": { "egress": { "decision": "denied", "nearest": { "$text": "2283" } } },
     })

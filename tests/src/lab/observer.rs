@@ -234,6 +234,18 @@ impl Observer {
         .with_context(|| format!("waiting for the observer to cover {wanted:?}"))
     }
 
+    /// Waits until the latest status record names exactly these pods, as `namespace/name`, among the observed ones.
+    pub fn await_pods(&self, pods: &[&str]) -> Result<()> {
+        let wanted: BTreeSet<&str> = pods.iter().copied().collect();
+        self.await_output(READY_WITHIN, |_, records, _| {
+            let status = records.iter().rev().find(|record| record["event"] == "coverage")?;
+            let observed = status["fields"]["pods"]["observed"].as_array()?;
+            let names: BTreeSet<&str> = observed.iter().filter_map(|pod| pod["pod"].as_str()).collect();
+            (names == wanted).then_some(())
+        })
+        .with_context(|| format!("waiting for the observer to know {wanted:?}"))
+    }
+
     /// Every record so far.
     pub fn records(&self) -> Vec<Value> {
         self.shared.lock().records.clone()

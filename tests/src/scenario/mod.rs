@@ -72,8 +72,9 @@ pub struct Dialling {
     pub says: Value,
 }
 
-/// Traffic that no dial describes: does it, and names the attempt as `(client, dialled)`.
-pub type Wire = fn(&Lab, Family) -> Result<(SocketAddr, SocketAddr)>;
+/// Traffic that no dial describes: does it, and names the attempts that were made of it, as `(client, dialled)`. What must be said
+/// is of the first.
+pub type Wire = fn(&Lab, Family) -> Result<Vec<(SocketAddr, SocketAddr)>>;
 
 /// What happens, in order.
 #[derive(Clone)]

@@ -85,34 +85,37 @@ pub fn play(scenario: &Scenario, lab: &Lab, family: Family) -> Result<Vec<Played
     let title = format!("{} {family:?}", scenario.name);
     let mut played: Vec<Played> = Vec::new();
     for step in &scenario.steps {
-        let (client, dialled, says, misread) = match step {
+        let (attempts, says, misread) = match step {
             Step::Do(change) => {
                 change(lab, family).with_context(|| title.clone())?;
                 continue;
             }
-            Step::Wire(wire, says) => {
-                let (client, dialled) = wire(lab, family).with_context(|| title.clone())?;
-                (client, dialled, says, None)
-            }
+            Step::Wire(wire, says) => (wire(lab, family).with_context(|| title.clone())?, says, None),
             Step::Dial(dialling) => {
                 let (client, dialled, read) = dial(dialling, lab, family)?;
                 let wanted = dialling.must_read(family);
                 let misread = (read != wanted).then(|| format!("the application read {read:?} instead of {wanted:?}"));
-                (client, dialled, &dialling.says, misread)
+                (vec![(client, dialled)], &dialling.says, misread)
             }
         };
-        let nth = played
-            .iter()
-            .filter(|before| (before.client, before.dialled) == (client, dialled))
-            .count();
-        played.push(Played {
-            title: title.clone(),
-            client,
-            dialled,
-            nth,
-            says: fill_json(says, lab, family),
-            misread,
-        });
+        for (at, (client, dialled)) in attempts.into_iter().enumerate() {
+            let nth = played
+                .iter()
+                .filter(|before| (before.client, before.dialled) == (client, dialled))
+                .count();
+            played.push(Played {
+                title: title.clone(),
+                client,
+                dialled,
+                nth,
+                says: if at == 0 {
+                    fill_json(says, lab, family)
+                } else {
+                    Value::Null
+                },
+                misread: misread.clone(),
+            });
+        }
     }
     Ok(played)
 }

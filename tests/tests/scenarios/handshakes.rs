@@ -23,7 +23,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 
 /// The client resets before the answer reaches it.
 fn aborted() -> Scenario {
-    fn wire(lab: &Lab, family: Family) -> Result<(SocketAddr, SocketAddr)> {
+    fn wire(lab: &Lab, family: Family) -> Result<Vec<(SocketAddr, SocketAddr)>> {
         let (cart, api) = (lab.pod("aborted/cart"), lab.pod("aborted/api"));
         let syn = Segment {
             from: cart.at(family, 41_000),
@@ -41,7 +41,7 @@ fn aborted() -> Scenario {
                 ..syn
             },
         )?;
-        Ok((syn.from, syn.to))
+        Ok(vec![(syn.from, syn.to)])
     }
     Scenario::new("aborted")
         .pod(pod("aborted/cart"))
@@ -55,7 +55,7 @@ fn aborted() -> Scenario {
 }
 
 /// Connects, loses the client's end without the server hearing of it, and connects again from the same port.
-fn again(lab: &Lab, family: Family, from: &str, to: &str) -> Result<(SocketAddr, SocketAddr)> {
+fn again(lab: &Lab, family: Family, from: &str, to: &str) -> Result<Vec<(SocketAddr, SocketAddr)>> {
     let (from, to) = (lab.pod(from), lab.pod(to).at(family, 8080));
     let connect = || dial_from(from.netns(), 42_000, to, PATIENCE, TcpFlavour::Plain);
     let first = connect()
@@ -75,7 +75,7 @@ fn again(lab: &Lab, family: Family, from: &str, to: &str) -> Result<(SocketAddr,
     second
         .result
         .map_err(|errno| anyhow!("the second connection: {errno}"))?;
-    Ok((second.local, to))
+    Ok(vec![(second.local, to), (second.local, to)])
 }
 
 /// The server still has the old connection: a bare ACK, the client's RST, another SYN, connected.
@@ -103,7 +103,7 @@ fn time_wait() -> Scenario {
 
 /// Both ends call each other: the first SYN is lost, the second meets a socket that is calling too.
 fn simultaneous_open() -> Scenario {
-    fn wire(lab: &Lab, family: Family) -> Result<(SocketAddr, SocketAddr)> {
+    fn wire(lab: &Lab, family: Family) -> Result<Vec<(SocketAddr, SocketAddr)>> {
         let (left, right) = (lab.pod("simultaneous/left"), lab.pod("simultaneous/right"));
         std::thread::scope(|scope| {
             let calling = scope.spawn(|| {
@@ -127,7 +127,7 @@ fn simultaneous_open() -> Scenario {
             let called = calling.join().map_err(|_| anyhow!("the caller panicked"))?;
             called.result.map_err(|errno| anyhow!("left: {errno}"))?;
             answered.result.map_err(|errno| anyhow!("right: {errno}"))?;
-            Ok((answered.local, answered.peer))
+            Ok(vec![(answered.local, answered.peer), (called.local, called.peer)])
         })
     }
     Scenario::new("simultaneous")

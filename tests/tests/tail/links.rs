@@ -2,10 +2,19 @@
 
 use std::time::Duration;
 
-use observer_tests::lab::{Family, dial, pod, tcx_programs};
+use observer_tests::lab::{Family, Observer, dial, pod, tcx_programs};
 use serde_json::Value;
 
-use super::{SOON, shop, told};
+use super::{SOON, Shop, shop, told};
+
+/// Waits until exactly the lab's pods are observed and known.
+fn await_pods(shop: &Shop, observer: &Observer) {
+    observer
+        .await_links(&shop.links())
+        .expect("exactly the pods' links observed");
+    let names: Vec<&str> = shop.lab.pods().iter().map(|pod| pod.spec().name.as_str()).collect();
+    observer.await_pods(&names).expect("exactly the lab's pods known");
+}
 
 #[test]
 #[ignore = "until the observer has a tail"]
@@ -13,16 +22,16 @@ fn pods_that_come_are_observed_and_pods_that_go_are_forgotten() {
     let Some(mut shop) = shop() else { return };
     let observer = shop.observe(shop.tail());
     shop.lab.add_pod(pod("shop/worker")).expect("a pod");
-    observer.await_links(&shop.links()).expect("the new pod observed");
+    await_pods(&shop, &observer);
     let to = shop.lab.pod("shop/api").at(Family::V4, 8080);
     let dialled = dial(shop.lab.pod("shop/worker").netns(), to, Duration::from_secs(1));
     assert_eq!(told(&observer, &dialled)["source"]["name"], "worker");
     shop.lab.remove_pod("shop/worker").expect("removing a pod");
-    observer.await_links(&shop.links()).expect("the removed pod forgotten");
+    await_pods(&shop, &observer);
     // Another one, over and over: links and addresses of the dead must not be in the way of the living.
     for _ in 0..5 {
         shop.lab.add_pod(pod("shop/worker")).expect("a pod");
-        observer.await_links(&shop.links()).expect("the new pod observed");
+        await_pods(&shop, &observer);
         let dialled = dial(shop.lab.pod("shop/worker").netns(), to, Duration::from_secs(1));
         let record = told(&observer, &dialled);
         assert_eq!(
@@ -31,7 +40,7 @@ fn pods_that_come_are_observed_and_pods_that_go_are_forgotten() {
             "{record}"
         );
         shop.lab.remove_pod("shop/worker").expect("removing a pod");
-        observer.await_links(&shop.links()).expect("the removed pod forgotten");
+        await_pods(&shop, &observer);
     }
     assert_eq!(observer.interrupt().expect("an end").code(), 0);
 }
