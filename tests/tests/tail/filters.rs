@@ -52,7 +52,8 @@ fn filters_choose_attempts() {
         (&["--cause", "app-not-listening"], [false, true, false]),
         (&["--outcome", "refused", "--port", "8080"], [false, false, false]),
         (&["--not", "--outcome", "refused"], [true, false, true]),
-        (&["--ip", &api, "--port", "8080"], [true, false, false]),
+        // As dialled or as translated: the Service became this address and port.
+        (&["--ip", &api, "--port", "8080"], [true, false, true]),
         (&["--ip", "192.0.2.0/24"], [false, false, false]),
     ];
     for (flags, expected) in cases {
