@@ -128,6 +128,8 @@ impl Agent {
                 event = self.probe.next() => self.probed(event).await,
                 update = next_update(self.manifests.as_mut()) => self.updated(update).await,
                 () = sleep_until(next_sweep) => self.sweep().await,
+                // Else `--last` and a broken pipe would wait for traffic that may never come.
+                () = self.output.closed() => return ReaderGone,
                 _ = node_states.tick() => {
                     let state = NodeState { conntrack: self.probe.conntrack() };
                     self.input(Input::NodeState(state)).await
