@@ -25,7 +25,6 @@ fn check(topology: Topology, scenarios: Vec<Scenario>) {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn routed_pods() {
     let all = [
         open::scenarios(),
@@ -40,13 +39,11 @@ fn routed_pods() {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn bridged_pods() {
     check(Topology::Bridge, bridge::scenarios());
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn point_to_point_pods() {
     check(
         Topology::PointToPoint,

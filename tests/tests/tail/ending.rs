@@ -8,7 +8,6 @@ use observer_tests::lab::{Tail, binary};
 use super::{SOON, shop, told};
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn ctrl_c_prints_a_summary() {
     let Some(shop) = shop() else { return };
     let json = shop.observe(shop.tail());
@@ -47,7 +46,6 @@ fn ctrl_c_prints_a_summary() {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn the_last_n_end_it() {
     let Some(shop) = shop() else { return };
     let observer = shop.observe(shop.tail().args(["--last", "2"]));
@@ -62,7 +60,6 @@ fn the_last_n_end_it() {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn a_broken_pipe_is_no_error() {
     let Some(shop) = shop() else { return };
     let witness = shop.observe(shop.tail());
@@ -97,7 +94,6 @@ fn a_broken_pipe_is_no_error() {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn records_keep_their_promises() {
     let Some(shop) = shop() else { return };
     let observer = shop.observe(shop.tail());

@@ -29,7 +29,6 @@ fn told_with(shop: &Shop, flags: &[&str]) -> [bool; 3] {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn filters_choose_attempts() {
     let Some(mut shop) = shop() else { return };
     shop.lab

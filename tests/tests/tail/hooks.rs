@@ -15,7 +15,6 @@ spec: { podSelector: { matchLabels: { app: api } }, policyTypes: [Ingress] }
 ";
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn a_killed_observer_leaves_no_tcx_program() {
     let Some(shop) = shop() else { return };
     let (node, link) = (shop.lab.node(), shop.lab.pod("shop/api").link());
@@ -28,7 +27,6 @@ fn a_killed_observer_leaves_no_tcx_program() {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn leftover_filters_are_removed_at_the_next_start() {
     let Some(shop) = shop() else { return };
     let (node, link) = (shop.lab.node(), shop.lab.pod("shop/api").link());
@@ -48,7 +46,6 @@ fn leftover_filters_are_removed_at_the_next_start() {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn a_clsact_qdisc_with_foreign_filters_is_kept() {
     let Some(shop) = shop() else { return };
     let (node, link) = (shop.lab.node(), shop.lab.pod("shop/api").link());
@@ -61,7 +58,6 @@ fn a_clsact_qdisc_with_foreign_filters_is_kept() {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn a_drop_by_a_foreign_filter_is_not_called_not_enforced() {
     let Some(shop) = shop() else { return };
     shop.lab.manifests().write("deny.yaml", DENY).expect("a policy");
@@ -87,7 +83,6 @@ fn a_drop_by_a_foreign_filter_is_not_called_not_enforced() {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn a_drop_by_a_foreign_tcx_program_is_not_called_not_enforced() {
     let Some(shop) = shop() else { return };
     shop.lab.manifests().write("deny.yaml", DENY).expect("a policy");

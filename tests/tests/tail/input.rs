@@ -14,7 +14,6 @@ fn refused(lab: &Lab, tail: Tail) -> Finished {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn every_invalid_object_is_named_with_file_document_and_field() {
     if kernel_tests().is_err() {
         return;
@@ -69,7 +68,6 @@ spec: { podSelector: { matchExpressions: [{ key: app, operator: Like, values: [x
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn what_cannot_be_read_is_said() {
     if kernel_tests().is_err() {
         return;

@@ -17,7 +17,6 @@ fn await_pods(shop: &Shop, observer: &Observer) {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn pods_that_come_are_observed_and_pods_that_go_are_forgotten() {
     let Some(mut shop) = shop() else { return };
     let observer = shop.observe(shop.tail());
@@ -46,7 +45,6 @@ fn pods_that_come_are_observed_and_pods_that_go_are_forgotten() {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn a_renamed_link_stays_observed() {
     let Some(shop) = shop() else { return };
     let observer = shop.observe(shop.tail());
@@ -77,7 +75,6 @@ fn a_renamed_link_stays_observed() {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn the_uplink_is_not_taken_for_a_pod() {
     let Some(shop) = shop() else { return };
     // `observe` waits for exactly the pods' links.
@@ -98,7 +95,6 @@ fn the_uplink_is_not_taken_for_a_pod() {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn an_interface_glob_narrows() {
     let Some(shop) = shop() else { return };
     let cart = shop.lab.pod("shop/cart").link();
@@ -117,7 +113,6 @@ fn an_interface_glob_narrows() {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn two_observers_see_the_same() {
     let Some(shop) = shop() else { return };
     let (first, second) = (shop.observe(shop.tail()), shop.observe(shop.tail()));

@@ -40,7 +40,6 @@ fn dial_until(shop: &Shop, observer: &Observer, wanted: impl Fn(&Value) -> bool)
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn a_policy_applies_from_when_it_is_written() {
     let Some(shop) = shop() else { return };
     let observer = shop.observe(shop.tail());
@@ -54,7 +53,6 @@ fn a_policy_applies_from_when_it_is_written() {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn a_file_that_breaks_keeps_its_last_good_version_and_leaves_doubt() {
     let Some(shop) = shop() else { return };
     shop.lab.manifests().write("policy.yaml", DENY).expect("a policy");
@@ -80,7 +78,6 @@ fn a_file_that_breaks_keeps_its_last_good_version_and_leaves_doubt() {
 }
 
 #[test]
-#[ignore = "until the observer has a tail"]
 fn addresses_of_what_has_gone_are_told_apart() {
     let Some(mut shop) = shop() else { return };
     shop.lab.add_pod(pod("shop/old")).expect("a pod");
