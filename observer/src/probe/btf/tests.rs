@@ -1,3 +1,4 @@
+//! Hostile and captured type information, and that of the running kernel.
 use proptest::prelude::*;
 
 use super::*;

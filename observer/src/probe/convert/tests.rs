@@ -1,3 +1,4 @@
+//! Events as the kernel side writes them, and the observations that they become.
 use super::*;
 
 const NODE: u32 = 4_026_531_840;
