@@ -82,6 +82,10 @@ fn what_cannot_be_read_is_said() {
         (Tail::json().args(["--timeout", "soon"]), &["--timeout", "soon"]),
         (Tail::json().args(["--outcome", "broken"]), &["--outcome", "broken"]),
         (Tail::json().args(["--ip", "10.0.0.0/99"]), &["--ip", "10.0.0.0/99"]),
+        (
+            Tail::json().args(["--interface", "cali404"]),
+            &["no interface cali404", "ip link"],
+        ),
     ];
     for (tail, words) in cases {
         let ended = refused(&lab, tail);
@@ -100,4 +104,32 @@ fn what_cannot_be_read_is_said() {
         "{:?}",
         ended.errors
     );
+}
+
+#[test]
+fn two_running_pods_with_one_address_are_refused() {
+    if kernel_tests().is_err() {
+        return;
+    }
+    let lab = Lab::new(Topology::Routed).expect("a lab");
+    let pod = |name: &str| {
+        format!(
+            "
+apiVersion: v1
+kind: Pod
+metadata: {{ namespace: shop, name: {name} }}
+spec: {{ containers: [{{ name: app, image: app }}] }}
+status: {{ phase: Running, podIPs: [{{ ip: 10.9.8.7 }}] }}
+"
+        )
+    };
+    lab.manifests()
+        .write("pods.yaml", &format!("{}---{}", pod("first"), pod("second")))
+        .expect("a file");
+    let ended = refused(&lab, Tail::json().arg("--manifests").arg(lab.manifests().path()));
+    let said = ended.errors.join("\n");
+    assert_eq!(ended.code(), 2, "{said}");
+    for word in ["pods.yaml", "10.9.8.7", "shop/first", "shop/second"] {
+        assert!(said.contains(word), "{word} in {said}");
+    }
 }
