@@ -256,10 +256,15 @@ fn drops_of_others_are_not_joined() {
         0    drop   node   x>y syn NETFILTER_DROP
         0    drop   node   a>b syn OTHERHOST
         0    drop   node   a>b syn PACKET_SOCK_ERROR
+        // The same ISN, long before.
+        5000 drop   node   c>b#102 syn NETFILTER_DROP
+        9500 syn    from-a a>v#102
         ",
         "
         1 1000 Provisional a>v Timeout LeftSource syns=1 points=from-a
         1 4000 Final a>v Timeout LeftSource syns=1 points=from-a
+        2 10500 Provisional a>v Timeout LeftSource syns=1 points=from-a
+        2 13500 Final a>v Timeout LeftSource syns=1 points=from-a
         ",
     );
 }

@@ -135,8 +135,18 @@ fn what_dies_in_a_pod_that_did_not_send_it_makes_no_attempt() {
         30   drop pod-c a>b syn OTHERHOST
         40   drop pod-c x>y syn IP_INNOROUTES
         50   drop node  x>b syn NETFILTER_DROP
+        // To a socket that is not there, at an address of the pod that nobody told of.
+        60   drop pod-a a>y syn NO_SOCKET
+        // To itself where nothing is known of it, and from one of its addresses to another.
+        70   point c nowhere
+        70   drop pod-c c>c syn NETFILTER_DROP
+        80   syn    from-b y>x
+        81   synack from-b y>x
+        90   drop pod-b y>b syn NETFILTER_DROP
         ",
-        "",
+        "
+        1 81 Final y>x Connected by Unknown Unknown syns=1 destination=not-observed points=from-b took=1
+        ",
     );
 }
 
@@ -269,6 +279,22 @@ fn aborted_before_the_answer_arrives() {
         "
         1 1000 Provisional a>b Aborted Delivered syns=1 points=from-a,to-b drops=NETFILTER_DROP answered
         1 4000 Final a>b Aborted Delivered syns=1 points=from-a,to-b drops=NETFILTER_DROP answered
+        ",
+    );
+}
+
+#[test]
+fn the_last_reset_of_the_client_counts() {
+    check(
+        "
+        0    syn    from-a a>x
+        0.4  abort  from-a a>x
+        500  syn    from-a a>x
+        501  abort  from-a a>x
+        ",
+        "
+        1 1000 Provisional a>x Aborted Unknown syns=2 destination=not-observed points=from-a
+        1 4000 Final a>x Aborted Unknown syns=2 destination=not-observed points=from-a
         ",
     );
 }

@@ -71,12 +71,14 @@ fn a_late_answer_that_says_the_same_is_no_revision() {
         0.1    icmp   from-a a>x prohibited y
         7000   syn    from-a a>x
         7001   icmp   from-a a>x prohibited y
+        7500   syn    from-a a>x
+        7501   rst    from-a a>x
         8000   syn    from-a a>x
         8020   synack from-a a>x
         ",
         "
         1 5.1 Final a>x Rejected by Path Unknown syns=1 destination=not-observed points=from-a
-        1 8020 Revision a>x Connected by Unknown Unknown syns=3 destination=not-observed points=from-a took=8020 recent-reject=icmp
+        1 8020 Revision a>x Connected by Unknown Unknown syns=4 destination=not-observed points=from-a took=8020 recent-reject=icmp
         ",
     );
 }
