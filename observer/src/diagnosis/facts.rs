@@ -2,7 +2,7 @@
 
 use super::Assessment;
 use super::drops::{self, Stage};
-use crate::attempt::{DestinationHook, Drop, Hook, Icmp, Listener, Origin, Outcome, Place, Reach, Segment};
+use crate::attempt::{DestinationHook, Direction, Drop, Hook, Icmp, Listener, Origin, Outcome, Place, Reach, Segment};
 use crate::endpoint::Identity;
 use crate::policy::{Caveat, Decision};
 
@@ -60,11 +60,19 @@ impl<'a> Facts<'a> {
 
     /// The drop of the SYN that says most: a stage that decides before one that only ends a packet, then the oldest.
     pub(super) fn drop(self) -> Option<&'a Drop> {
-        let syn = |drop: &&Drop| drop.segment == Segment::Syn;
+        let syn = |drop: &&Drop| drop.segment == Segment::Syn && !self.before_delivery(drop);
         let drops = &self.all.attempt.drops;
         let telling = |drop: &&Drop| !matches!(drops::read(drop).stage, Stage::Other);
         let mut telling = drops.iter().filter(syn).filter(telling);
         telling.next().or_else(|| drops.iter().find(syn))
+    }
+
+    /// It died on the node before a later SYN of the same attempt was delivered: that one's fate it does not explain.
+    fn before_delivery(self, drop: &Drop) -> bool {
+        let mut points = self.all.attempt.points.iter();
+        self.delivered()
+            && drop.place == Place::Node
+            && points.any(|point| point.bound && point.direction == Direction::ToPod && drop.at < point.first)
     }
 
     /// The stage of [`Self::drop`].
@@ -113,7 +121,7 @@ impl<'a> Facts<'a> {
     /// Foreign programs run behind our hook at an interface that the SYN passed to the pod.
     pub(super) fn foreign_behind(self) -> bool {
         let mut points = self.all.attempt.points.iter();
-        points.any(|point| point.foreign && point.direction == crate::attempt::Direction::ToPod)
+        points.any(|point| point.foreign && point.direction == Direction::ToPod)
     }
 
     /// The node itself was dialled by one of its addresses.

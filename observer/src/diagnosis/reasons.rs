@@ -154,11 +154,13 @@ fn unanswered(facts: Facts<'_>) -> Vec<String> {
 }
 
 fn answer_lost(facts: Facts<'_>) -> Vec<String> {
-    let mut reasons = vec!["the SYN-ACK left the destination and never reached the client".to_owned()];
-    match facts.answer_drop() {
-        Some(drop) => reasons.push(format!("of the SYN-ACK: {}", words::drop(drop))),
-        None if facts.all.attempt.source_observed => {}
-        None => reasons.push("the client's interface is not observed: the destination repeated its SYN-ACK".into()),
-    }
-    reasons
+    let drop = facts
+        .answer_drop()
+        .map(|drop| format!("of the SYN-ACK: {}", words::drop(drop)));
+    let told = if facts.all.attempt.source_observed || drop.is_some() {
+        "the SYN-ACK left the destination and never reached the client"
+    } else {
+        "the destination repeated its SYN-ACK, so the handshake did not end, and the client's interface is not observed"
+    };
+    std::iter::once(told.to_owned()).chain(drop).collect()
 }

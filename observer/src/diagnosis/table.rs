@@ -198,9 +198,9 @@ fn filtered_behind_hook(facts: Facts<'_>) -> bool {
         && (facts.ingress_denied() || !facts.denied())
 }
 
-/// Rows 10 and 12.
+/// Rows 10 and 12. Where an answer died on its way, there was one.
 fn delivered_and_silent(facts: Facts<'_>) -> bool {
-    facts.silent() && facts.delivered()
+    facts.silent() && facts.delivered() && facts.answer_drop().is_none()
 }
 
 /// Row 11: there is a listener, and it does not take the connection. A queue that was read and has room says otherwise.
@@ -215,9 +215,9 @@ fn listener_too_slow(facts: Facts<'_>) -> bool {
             || (attempt.listener.is_none() && attempt.recent_success.is_some()))
 }
 
-/// Row 13.
+/// Row 13. An answer that died before it passed an observed interface is lost as well.
 fn answer_lost(facts: Facts<'_>) -> bool {
-    facts.outcome() == Outcome::HalfOpen
+    facts.outcome() == Outcome::HalfOpen || (facts.silent() && facts.delivered() && facts.answer_drop().is_some())
 }
 
 /// Row 14: a RST, and not from where the SYN belonged.

@@ -309,3 +309,37 @@ fn an_open_answer_leaves_the_cause_open_and_tells_the_wire() {
         );
     }
 }
+
+#[test]
+fn what_died_before_a_later_syn_was_delivered_explains_nothing() {
+    // The first SYN met a neighbour that was not known yet, or a filter; the second one was delivered, and nobody answered.
+    for (reason, function) in [
+        ("NEIGH_QUEUEFULL", "__neigh_event_send"),
+        ("NETFILTER_DROP", "nf_hook_slow"),
+    ] {
+        let late = |b: Build| {
+            b.delivered().dropped(reason, function).with(|all| {
+                let delivered = all.attempt.points.last_mut().expect("the destination's");
+                delivered.first = FIRST + Duration::from_secs(1);
+            })
+        };
+        check(reason, 12, Some(Cause::Unanswered), late);
+        check(reason, 10, Some(Cause::Undecidable), |b| {
+            late(b.denied(Direction::Ingress))
+        });
+    }
+}
+
+#[test]
+fn a_queue_is_not_blamed_where_an_answer_died() {
+    check("in the pod", 13, Some(Cause::AnswerLost), |b| {
+        b.delivered()
+            .dropped_at(
+                Place::Pod { ifindex: 11 },
+                Segment::SynAck,
+                "NETFILTER_DROP",
+                "nft_do_chain",
+            )
+            .with(|all| all.attempt.recent_success = Some(FIRST))
+    });
+}
