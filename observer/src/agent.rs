@@ -234,11 +234,10 @@ impl Agent {
 
     /// Says what is observed, if that has changed.
     async fn cover(&mut self) -> Result<(), ReaderGone> {
-        let pods = self
-            .engine
-            .world()
-            .endpoints()
-            .pods_on_node(&self.node, self.probe.now());
+        let endpoints = self.engine.world().endpoints();
+        // Until the probe has told the node's addresses, by the name that we were given.
+        let name = Some(endpoints.own_name()).filter(|name| !name.is_empty());
+        let pods = endpoints.pods_on_node(name.unwrap_or(&self.node), self.probe.now());
         let covered = NodeCoverage {
             interfaces: self.probe.coverage(),
             pods: pod_coverage(self.points.values(), pods.into_iter()),

@@ -82,6 +82,12 @@ impl Endpoints {
         self.nodes.set_own(own);
     }
 
+    /// This node's name: as its Node object has it, if one has an address of ours, else as it was given; empty if neither.
+    #[must_use]
+    pub fn own_name(&self) -> &str {
+        self.nodes.own_name()
+    }
+
     /// Whether `address` is on one of this node's interfaces.
     #[must_use]
     pub fn is_own_node(&self, address: IpAddr) -> bool {

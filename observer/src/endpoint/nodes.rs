@@ -13,7 +13,10 @@ use crate::time::Time;
 /// This node and the others.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
+    /// This node's name; empty if not known.
     own: Str,
+    /// The name that we were given, which may be the host's and not the Node's.
+    given: Str,
     /// Every address on this node's interfaces.
     own_addresses: HashSet<IpAddr>,
     /// Every Node by name. Written by `set` and `remove`, deleted by `prune`.
@@ -60,8 +63,21 @@ fn addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
 
 impl Nodes {
     pub(super) fn set_own(&mut self, own: OwnNode) {
-        self.own = own.name;
+        self.given = own.name;
         self.own_addresses = own.addresses.into_iter().collect();
+        self.name_own();
+    }
+
+    /// If no Node has the name that we were given, but one has an address of ours, that is this node: a wrong name would make
+    /// another node of this one, from which policies do keep its pods.
+    fn name_own(&mut self) {
+        let latest = || self.by_name.iter_at(Time(u64::MAX));
+        let is_this = |node: &Node| node.addresses.iter().any(|address| self.is_own(*address));
+        let own = match latest().any(|(name, _)| *name == self.given) {
+            true => None,
+            false => latest().find(|(_, node)| is_this(node)).map(|(name, _)| name.clone()),
+        };
+        self.own = own.unwrap_or_else(|| self.given.clone());
     }
 
     pub(super) fn is_own(&self, address: IpAddr) -> bool {
@@ -71,6 +87,10 @@ impl Nodes {
     /// Whether `node` is this node's name.
     pub(super) fn is_own_name(&self, node: Option<&Str>) -> bool {
         !self.own.is_empty() && node == Some(&self.own)
+    }
+
+    pub(super) fn own_name(&self) -> &str {
+        &self.own
     }
 
     pub(super) fn has_own_name(&self) -> bool {
@@ -85,10 +105,12 @@ impl Nodes {
             }
         }
         self.by_name.set(node.name.clone(), node.clone(), at);
+        self.name_own();
     }
 
     pub(super) fn remove(&mut self, name: &Str, at: Time) {
         self.by_name.remove(name.clone(), at);
+        self.name_own();
     }
 
     /// The node that has `address`: this one by its interfaces, else by its Node object.

@@ -350,3 +350,23 @@ fn pruning_forgets_what_ended_and_keeps_what_exists() {
     e.put(pod("a/web", "10.244.0.5"), t(30));
     e.check(&[("10.96.0.10:80", 31, "ClusterIp a/web:80 [10.244.0.5:80]")]);
 }
+
+#[test]
+fn a_node_with_our_address_is_this_one_whatever_the_host_is_called() {
+    let e = Endpoints::default()
+        .own("ip-192-0-2-2", &["192.0.2.2", "10.244.0.1"])
+        .with(node("there", &["192.0.2.3"], &[]))
+        .with(node("here", &["192.0.2.2"], &[]));
+    e.check(&[
+        ("192.0.2.2:1", 1, "own node here []"),
+        // The bridge's, from which kubelet's probes come.
+        ("10.244.0.1:1", 1, "own node here []"),
+        ("192.0.2.3:1", 1, "other node there []"),
+    ]);
+    assert_eq!(e.own_name(), "here");
+    let named = Endpoints::default()
+        .own("there", &["192.0.2.2"])
+        .with(node("there", &["192.0.2.3"], &[]))
+        .with(node("here", &["192.0.2.2"], &[]));
+    named.check(&[("192.0.2.2:1", 1, "own node there []")]);
+}
