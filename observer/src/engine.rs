@@ -7,13 +7,18 @@
 //! A scenario test is a list of inputs with times and the diagnosed attempts that must come out; the shell (`agent`) only
 //! brings inputs and takes outputs away.
 
-use crate::attempt::{self, Attempt, Observation, Tracker};
-use crate::diagnosis::{Assessment, Diagnosis, NodeState, diagnose};
+mod memory;
+#[cfg(test)]
+mod tests;
+
+use crate::attempt::{self, Attempt, Observation, Stage, Tracker};
+use crate::diagnosis::{Assessment, Cause, Diagnosis, NodeState, diagnose};
 use crate::endpoint::OwnNode;
 use crate::objects::Change;
 use crate::policy;
 use crate::time::Time;
 use crate::world::World;
+use memory::{Gaps, NodeStates};
 
 /// Everything that can happen to the engine.
 #[derive(Debug)]
@@ -47,7 +52,8 @@ pub struct Diagnosed {
 pub struct Engine {
     tracker: Tracker,
     world: World,
-    node: NodeState,
+    node: NodeStates,
+    gaps: Gaps,
     pruned: Time,
 }
 
@@ -61,7 +67,8 @@ impl Engine {
         Self {
             tracker: Tracker::new(attempts),
             world: World::new(policies),
-            node: NodeState::default(),
+            node: NodeStates::default(),
+            gaps: Gaps::new(attempts.max_edges),
             pruned: Time::BEGINNING,
         }
     }
@@ -78,7 +85,7 @@ impl Engine {
             Input::Loaded(changes) => self.apply(&changes, Time::BEGINNING),
             Input::Changed(changes) => self.apply(&changes, now),
             Input::OwnNode(own) => self.world.set_own_node(own),
-            Input::NodeState(node) => self.node = node,
+            Input::NodeState(node) => self.node.add(node, now),
             Input::Tick => {
                 self.tracker.tick(now, &self.world, &mut decided);
                 self.prune(now);
@@ -125,9 +132,15 @@ impl Engine {
         }
     }
 
-    fn diagnose(&self, attempt: Attempt) -> Diagnosed {
-        let assessment = self.world.assess(attempt, self.node);
+    fn diagnose(&mut self, attempt: Attempt) -> Diagnosed {
+        let node = self.node.worst_since(attempt.first);
+        let mut assessment = self.world.assess(attempt, node);
+        assessment.answered_although_denied = self.gaps.with_this(&assessment);
         let diagnosis = diagnose(&assessment);
+        if assessment.attempt.stage != Stage::Provisional {
+            self.gaps
+                .decided(&assessment, diagnosis.cause == Some(Cause::NotEnforced));
+        }
         Diagnosed { assessment, diagnosis }
     }
 }

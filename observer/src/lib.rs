@@ -22,6 +22,7 @@ pub mod policy;
     reason = "BPF system calls that aya does not make, and entering a pod's network namespace"
 )]
 pub mod probe;
+mod recent;
 pub mod report;
 pub mod time;
 pub mod world;

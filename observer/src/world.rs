@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::attempt::{Attempt, Surroundings};
 use crate::diagnosis::{Assessment, NodeState};
-use crate::endpoint::{Endpoint, Endpoints, Identity, OwnNode};
+use crate::endpoint::{Endpoint, Endpoints, Identity, OwnNode, Unknown};
 use crate::objects::{Change, Protocol};
 use crate::policy::{self, Party, Policies, Question, Verdict, Who};
 use crate::time::Time;
@@ -64,7 +64,7 @@ impl World {
 
     /// Names the ends of an attempt and judges it, all as of its first SYN.
     #[must_use]
-    pub fn assess(&self, attempt: Attempt, node: NodeState) -> Assessment {
+    pub fn assess(&self, mut attempt: Attempt, node: NodeState) -> Assessment {
         let at = attempt.first;
         let who = |address: SocketAddr| self.endpoints.resolve(address, Protocol::Tcp, at);
         let source = who(attempt.client);
@@ -72,6 +72,8 @@ impl World {
         let witnessed = attempt.backend.filter(|backend| *backend != attempt.server).map(who);
         let (verdict, judged) = self.judge(&attempt, &source, &destination, witnessed.as_ref());
         let backend = witnessed.or_else(|| destination.service().and(judged).map(who));
+        let target = backend.as_ref().unwrap_or(&destination);
+        attempt.recent_success = attempt.recent_success.filter(|&then| self.is_same_pod(target, then));
         let perhaps_via = destination
             .pod()
             .and_then(|_| self.endpoints.perhaps_via(attempt.server, Protocol::Tcp, at));
@@ -83,6 +85,18 @@ impl World {
             perhaps_via,
             verdict,
             node,
+            answered_although_denied: 0,
+        }
+    }
+
+    /// Whether an address was the same pod's `then`: what another pod did at this address says nothing of this one.
+    fn is_same_pod(&self, target: &Endpoint, then: Time) -> bool {
+        let Some(pod) = target.pod() else { return true };
+        match self.endpoints.resolve(target.address, Protocol::Tcp, then).identity {
+            Identity::Pod(earlier) => earlier.uid == pod.uid,
+            Identity::Unknown(Unknown::Ended { .. } | Unknown::Ambiguous(_)) => false,
+            // Longer ago than is remembered.
+            _ => true,
         }
     }
 

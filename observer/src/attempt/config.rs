@@ -49,7 +49,7 @@ impl Default for Config {
 /// What the tracker gave up, left out or could not use, since it began.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counters {
-    /// Sightings left out because [`Config::max_running`] attempts were running. A pending SYN is told again with each sweep.
+    /// Sightings left out because [`Config::max_running`] attempts were running. What is sent again is told again.
     pub refused: u64,
     /// Decided attempts forgotten early because of [`Config::max_remembered`].
     pub forgotten: u64,

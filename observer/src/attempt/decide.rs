@@ -250,12 +250,12 @@ impl<S: Surroundings> Facts<'_, S> {
             };
             return (outcome, Some(Origin::DestinationPod));
         }
-        if node_syn_drops(self.open).any(no_socket) {
+        if self.answered_drops().any(no_socket) {
             return (Outcome::Refused, Some(Origin::Node));
         }
         // A kernel that gives no reasons cannot tell a missing socket from a filter: on the own address it was the socket.
         let own = self.own_stack();
-        if node_syn_drops(self.open).any(|drop| !own || drop.reason.is_some()) {
+        if self.answered_drops().any(|drop| !own || drop.reason.is_some()) {
             return (Outcome::Rejected, Some(Origin::Path));
         }
         if own {
@@ -266,6 +266,13 @@ impl<S: Surroundings> Facts<'_, S> {
             return (Outcome::Rejected, Some(Origin::Path));
         }
         (Outcome::Refused, Some(Origin::Unknown))
+    }
+
+    /// The node's drop events of the SYN that a RST answered: the last one. An earlier SYN may have died of something else,
+    /// such as a neighbour that was not known yet.
+    fn answered_drops(&self) -> impl Iterator<Item = &Drop> {
+        let last = self.source.or(self.sink).map(|leg| leg.last);
+        node_syn_drops(self.open).filter(move |drop| last.is_none_or(|last| drop.at >= last))
     }
 
     /// A filter inside the destination pod freed the SYN, and a RST left the pod: it was not its TCP.
@@ -320,7 +327,9 @@ impl<S: Surroundings> Facts<'_, S> {
         // A drop event on the node is a witness of its own, also where the destination is not observed.
         // Where a RST came and no filter is known to have made it, the destination itself may have answered.
         let silent = outcome != Outcome::Refused;
-        if node_syn_drops(self.open).any(|drop| !no_socket(drop)) || silent && self.absent() {
+        let dropped = silent && node_syn_drops(self.open).any(|drop| !no_socket(drop));
+        // What was lost may be the SYN's delivery.
+        if dropped || silent && self.absent() && !self.context.lost {
             return Reach::LeftSource;
         }
         Reach::Unknown

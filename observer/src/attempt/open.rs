@@ -159,6 +159,14 @@ impl Open {
         news
     }
 
+    /// Takes in what became known of interfaces since the SYN passed them: whose an address is may be learnt a moment later.
+    pub(super) fn bind(&mut self, bindings: &Bindings) {
+        for leg in &mut self.legs {
+            let facts = &mut leg.facts;
+            facts.bound |= facts.direction == Direction::ToPod && bindings.bound(facts.ifindex, facts.server.ip());
+        }
+    }
+
     /// Takes in a drop event that belongs to this attempt; false if there is no room for it.
     pub(super) fn add_drop(&mut self, drop: Drop) -> bool {
         if drop.segment == Segment::Syn {

@@ -49,7 +49,10 @@ impl Tracker {
                     return;
                 }
                 Step::Forget => {
+                    // All that the kernel may still tell of it began before it was last told of.
+                    let touched = self.table.get(serial).map(|open| open.touched);
                     self.forget(serial);
+                    self.horizon = self.horizon.max(touched);
                     return;
                 }
             }
@@ -97,6 +100,7 @@ impl Tracker {
         self.table.name(serial, self.horizon);
         if let Some(open) = self.table.get_mut(serial) {
             open.phase = Phase::Running { told: true };
+            open.bind(&self.bindings);
         }
         let Some(open) = self.table.get(serial) else {
             return;
@@ -113,6 +117,9 @@ impl Tracker {
     /// Gives the final record, or the revision where a late answer changes it.
     fn decide<S: Surroundings>(&mut self, serial: Serial, witnessed: bool, surroundings: &S, out: &mut Vec<Attempt>) {
         self.table.name(serial, self.horizon);
+        if let Some(open) = self.table.get_mut(serial) {
+            open.bind(&self.bindings);
+        }
         let Some(open) = self.table.get(serial) else {
             return;
         };
@@ -227,7 +234,6 @@ impl Tracker {
             lost: self.lost_during(open),
             recent_reject: None,
             recent_success: None,
-            answered_on_edge: 0,
         })
     }
 }

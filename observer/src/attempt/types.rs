@@ -376,8 +376,6 @@ pub struct Attempt {
     pub recent_reject: Option<Option<Icmp>>,
     /// A handshake to the same server address and port completed within the last ten minutes, at this time.
     pub recent_success: Option<Time>,
-    /// Attempts to this destination with this outcome kind on the same edge that the destination answered, this one included.
-    pub answered_on_edge: u32,
 }
 
 /// At most so many points are kept per attempt, the destination's always: a bridge may flood a SYN to every pod.

@@ -137,7 +137,7 @@ fn rival(facts: Facts<'_>) -> Option<String> {
 
 /// The policies deny it, and it was answered.
 fn not_enforced(facts: Facts<'_>) -> Grade {
-    let times = facts.all.attempt.answered_on_edge;
+    let times = facts.all.answered_although_denied;
     if let Some(change) = facts.all.verdict.changes.first() {
         let why = format!("{} changed shortly before", change.policy);
         return Grade::of(Confidence::Possible, why);
@@ -261,6 +261,10 @@ fn unanswered(facts: Facts<'_>) -> Grade {
 fn answer_lost(facts: Facts<'_>) -> Grade {
     match facts.answer_drop() {
         Some(_) => Grade::plain(Confidence::Confirmed),
+        None if !facts.all.attempt.source_observed => Grade::of(
+            Confidence::Possible,
+            "a destination repeats its SYN-ACK also where the client's ACK was lost, or found the accept queue full",
+        ),
         None => Grade::of(
             Confidence::Probable,
             "not confirmed, since the drop of the SYN-ACK was not seen",

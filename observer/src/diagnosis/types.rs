@@ -19,8 +19,10 @@ pub struct Assessment {
     pub perhaps_via: Option<PerhapsVia>,
     /// What the policies say.
     pub verdict: Verdict,
-    /// The node's state when the attempt was decided.
+    /// What else on the node could explain a lost packet, at its worst while the attempt ran.
     pub node: NodeState,
+    /// For an attempt that was answered although the policies deny it: how many in a row were on this edge, this one included.
+    pub answered_although_denied: u32,
 }
 
 /// What else on the node could explain a lost packet.

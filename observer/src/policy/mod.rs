@@ -29,7 +29,7 @@ mod worlds;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use backends::combine;
 pub use decide::{Decided, DirectionDecided};

@@ -121,8 +121,8 @@ fn edges_are_bounded() {
         answered.isn += u32::try_from(millis).expect("small");
         feed(&mut tracker, [Observation::Sighting(answered)]);
     }
-    // One edge and one server.
-    assert_eq!(tracker.counters().edges_given_up, 2);
+    // One server.
+    assert_eq!(tracker.counters().edges_given_up, 1);
 }
 
 #[test]

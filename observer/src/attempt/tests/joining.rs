@@ -75,15 +75,15 @@ fn two_candidates_with_one_isn_are_not_joined() {
         "
         0    syn    from-a a>v
         0.2  syn    to-b   n:50000>b
-        1000 syn    from-c c>v
+        1100 syn    from-c c>v
         ",
         "
         1 1000 Provisional a>v Timeout Delivered syns=1 points=from-a,to-b backend=b rewritten=n:50000
-        2 1000.2 Provisional n:50000>b Timeout Delivered syns=1 points=to-b unobserved-source
-        3 2000 Provisional c>v Timeout Unknown syns=1 points=from-c
+        2 1250 Provisional n:50000>b Timeout Delivered syns=1 points=to-b unobserved-source
+        3 2100 Provisional c>v Timeout Unknown syns=1 points=from-c
         1 4000 Final a>v Timeout Unknown syns=1 points=from-a
         2 4000.2 Final n:50000>b Timeout Delivered syns=1 points=to-b unobserved-source
-        3 5000 Final c>v Timeout Unknown syns=1 points=from-c
+        3 5100 Final c>v Timeout Unknown syns=1 points=from-c
         ",
     );
 }

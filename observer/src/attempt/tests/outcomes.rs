@@ -345,3 +345,44 @@ fn simultaneous_open_connects_both() {
         ",
     );
 }
+
+#[test]
+fn an_interface_that_is_bound_after_the_syn_had_passed_is_the_destinations_all_the_same() {
+    check(
+        "
+        0    point b nowhere
+        0    syn  from-a a>b
+        0.1  syn  to-b   a>b
+        2000 point b proven
+        5000 point b nowhere
+        5000 syn  from-a a>b#101
+        5000 syn  to-b   a>b#101
+        5001 point b proven
+        5002 rst  from-a a>b#101
+        ",
+        "
+        1 1000 Provisional a>b Timeout LeftNode syns=1 destination=not-observed points=from-a,to-b
+        1 4000 Final a>b Timeout Delivered syns=1 points=from-a,to-b
+        2 5007 Final a>b Refused by Unknown Delivered syns=1 points=from-a,to-b
+        ",
+    );
+}
+
+#[test]
+fn what_was_lost_may_be_the_delivery() {
+    check(
+        "
+        0    syn  from-a a>b
+        0.1  lost
+        5000 syn  from-a a>b#101
+        5000 drop node   a>b#101 syn NETFILTER_DROP
+        5001 lost
+        ",
+        "
+        1 1000 Provisional a>b Timeout Unknown syns=1 points=from-a lost
+        1 4000 Final a>b Timeout Unknown syns=1 points=from-a lost
+        2 6000 Provisional a>b Timeout LeftSource syns=1 points=from-a drops=NETFILTER_DROP lost
+        2 9000 Final a>b Timeout LeftSource syns=1 points=from-a drops=NETFILTER_DROP lost
+        ",
+    );
+}

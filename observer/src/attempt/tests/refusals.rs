@@ -274,3 +274,20 @@ fn a_late_reset_does_not_change_a_connected_attempt() {
         ",
     );
 }
+
+#[test]
+fn an_earlier_syns_death_makes_no_filter_of_a_later_refusal() {
+    // A neighbour that was not known yet ate the first SYN; the second one was answered.
+    check(
+        "
+        0    syn  from-a a>x
+        0.1  drop node   a>x syn NEIGH_QUEUEFULL
+        1000 syn  from-a a>x
+        1020 rst  from-a a>x
+        ",
+        "
+        1 1000 Provisional a>x Timeout LeftSource syns=2 destination=not-observed points=from-a drops=NEIGH_QUEUEFULL
+        1 1025 Final a>x Refused by Unknown Unknown syns=2 destination=not-observed points=from-a drops=NEIGH_QUEUEFULL
+        ",
+    );
+}

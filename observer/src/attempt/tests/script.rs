@@ -150,6 +150,8 @@ struct Lab {
     tracker: Tracker,
     /// The kernel's table.
     pending: BTreeMap<Key, (u32, PendingSyn)>,
+    /// What sweeps told of it: each entry once for each number of SYNs.
+    told: BTreeMap<Key, (u32, u32)>,
     now: Time,
     next_sweep: Time,
     mute: bool,
@@ -164,6 +166,7 @@ impl Lab {
             names,
             tracker: Tracker::new(Config::default()),
             pending: BTreeMap::new(),
+            told: BTreeMap::new(),
             now: START,
             next_sweep: START,
             mute: false,
@@ -216,8 +219,11 @@ impl Lab {
     }
 
     fn sweep(&mut self) {
+        self.told.retain(|key, _| self.pending.contains_key(key));
         for (key, (isn, pending)) in self.pending.clone() {
-            self.sighting(key, isn, Some(pending), Seen::Pending);
+            if self.told.insert(key, (isn, pending.syns)) != Some((isn, pending.syns)) {
+                self.sighting(key, isn, Some(pending), Seen::Pending);
+            }
         }
         self.tell(Observation::Swept { at: self.now });
     }
@@ -465,13 +471,6 @@ fn render(attempt: &Attempt, names: Names) -> String {
                 .unwrap_or_default(),
         ),
         ("recent-success", attempt.recent_success.map(ms).unwrap_or_default()),
-        (
-            "on-edge",
-            Some(attempt.answered_on_edge)
-                .filter(|&it| it > 1)
-                .map(|it| it.to_string())
-                .unwrap_or_default(),
-        ),
     ] {
         if !value.is_empty() {
             let _ = write!(text, " {label}={value}");

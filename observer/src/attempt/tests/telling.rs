@@ -174,39 +174,12 @@ fn edges_remember_successes_for_ten_minutes() {
         1 0.2 Final a>v Connected by DestinationPod Delivered syns=1 points=from-a,to-b backend=b took=0.2 answered
         2 2000 Provisional a>b:81 Timeout LeftSource syns=1 points=from-a
         3 2000 Provisional c>b Timeout Delivered syns=1 points=from-c,to-b recent-success=0.2
-        3 5000 Final c>b Timeout Delivered syns=1 points=from-c,to-b recent-success=0.2
         2 5000 Final a>b:81 Timeout LeftSource syns=1 points=from-a
+        3 5000 Final c>b Timeout Delivered syns=1 points=from-c,to-b recent-success=0.2
         4 600000 Provisional c>b Timeout LeftSource syns=1 points=from-c recent-success=0.2
-        5 603000 Provisional c>b Timeout LeftSource syns=1 points=from-c
         4 603000 Final c>b Timeout LeftSource syns=1 points=from-c
+        5 603000 Provisional c>b Timeout LeftSource syns=1 points=from-c
         5 606000 Final c>b Timeout LeftSource syns=1 points=from-c
-        ",
-    );
-}
-
-#[test]
-fn edges_count_what_the_destination_answered() {
-    check(
-        "
-        0      syn    from-a a>b#1
-        0.1    synack from-a a>b#1
-        1      syn    from-a a>b#2
-        1.1    synack from-a a>b#2
-        2      syn    from-c c>b#3
-        2.1    synack from-c c>b#3
-        3      syn    from-a a>b#4
-        3      syn    to-b   a>b#4
-        3.1    rst    to-b   a>b#4
-        3.2    rst    from-a a>b#4
-        4      syn    from-a a:40009>b#5
-        4.1    synack from-a a:40009>b#5
-        ",
-        "
-        1 0.1 Final a>b Connected by Unknown Unknown syns=1 points=from-a took=0.1
-        2 1.1 Final a>b Connected by Unknown Unknown syns=1 points=from-a took=0.1 recent-success=0.1 on-edge=2
-        3 2.1 Final c>b Connected by Unknown Unknown syns=1 points=from-c took=0.1 recent-success=1.1
-        4 4.1 Final a:40009>b Connected by Unknown Unknown syns=1 points=from-a took=0.1 recent-success=2.1 on-edge=3
-        5 8.2 Final a>b Refused by DestinationPod Delivered syns=1 points=from-a,to-b recent-success=4.1 answered
         ",
     );
 }
@@ -225,9 +198,9 @@ fn losses_are_told_of_the_attempts_that_ran() {
         1 1000 Provisional a>b Timeout LeftSource syns=1 points=from-a
         1 4000 Final a>b Timeout LeftSource syns=1 points=from-a
         2 5600 Provisional a>b Timeout LeftSource syns=1 points=from-a
-        3 6000 Provisional a:40001>b Timeout LeftSource syns=1 points=from-a lost
-        2 8600 Final a>b Timeout LeftSource syns=1 points=from-a lost
-        3 9000 Final a:40001>b Timeout LeftSource syns=1 points=from-a lost
+        3 6000 Provisional a:40001>b Timeout Unknown syns=1 points=from-a lost
+        2 8600 Final a>b Timeout Unknown syns=1 points=from-a lost
+        3 9000 Final a:40001>b Timeout Unknown syns=1 points=from-a lost
         ",
     );
 }

@@ -111,7 +111,6 @@ impl Build {
             lost: false,
             recent_reject: None,
             recent_success: None,
-            answered_on_edge: 0,
         };
         Self(Assessment {
             attempt,
@@ -133,6 +132,7 @@ impl Build {
                 changes: Vec::new(),
             },
             node: NodeState::default(),
+            answered_although_denied: 0,
         })
         .point(Way::FromPod, "veth1")
     }
@@ -188,7 +188,6 @@ impl Build {
                 attempt.syns = 1;
                 attempt.handshake = Some(Duration::from_micros(412));
                 attempt.answered_by_destination = true;
-                attempt.answered_on_edge = 1;
                 for point in &mut attempt.points {
                     point.syns = 1;
                     point.answered = Some(FIRST + Duration::from_micros(412));
@@ -203,7 +202,6 @@ impl Build {
             .with(|all| {
                 all.attempt.syns = 1;
                 all.attempt.answered_by_destination = true;
-                all.attempt.answered_on_edge = 1;
                 for point in &mut all.attempt.points {
                     point.syns = 1;
                     point.reset = Some(FIRST + Duration::from_micros(150));

@@ -101,7 +101,7 @@ fn not_enforced_grows_with_the_attempts() {
     let times = |b: Build, times| {
         b.denied(Direction::Ingress)
             .connected()
-            .with(|all| all.attempt.answered_on_edge = times)
+            .with(|all| all.answered_although_denied = times)
     };
     check("first", Possible, |b| times(b, 1));
     check("second", Possible, |b| times(b, 2));

@@ -57,11 +57,11 @@ prop_compose! {
             attempt.answered_by_destination = answered;
             attempt.lost = lost;
             attempt.absence_witnessed = witnessed;
-            attempt.answered_on_edge = u32::from(answered) * 3;
             attempt.recent_reject = reject.then_some(None);
             attempt.recent_success = reject.then_some(FIRST);
             attempt.listener = listener.map(|socket| socket.map(|(queue, limit)| Listener { queue, limit }));
             attempt.points[0].icmp = icmp.then_some(Icmp { from: attempt.server.ip(), kind: 3, code: 1, quoted_ttl: 1 });
+            all.answered_although_denied = u32::from(answered) * 3;
         });
         dropped(build, drop)
     }
