@@ -17,6 +17,7 @@ const PURE: &[&str] = &[
     "observer/src/engine",
     "observer/src/objects/",
     "observer/src/policy/",
+    "observer/src/recent.rs",
     "observer/src/report/",
     "observer/src/world.rs",
 ];
