@@ -54,12 +54,12 @@ fn runs(nextest: bool, kernel: bool, filter: Option<&str>) -> Vec<Vec<String>> {
             let others = format!("not (package({KERNEL}) and kind(test))");
             vec![[words("nextest run -E"), vec![others]].concat()]
         }
-        (false, true) => vec![words("test --tests")],
+        (false, true) => vec![words("test --no-fail-fast --tests")],
         (false, false) => vec![
             words(&format!(
                 "test --workspace --exclude observer-ebpf --exclude {KERNEL} --tests"
             )),
-            words(&format!("test --package {KERNEL} --lib --bins")),
+            words(&format!("test --no-fail-fast --package {KERNEL} --lib --bins")),
         ],
     };
     match filter {
@@ -82,7 +82,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(lines(true, true, None), ["nextest run", "test --doc"]);
-        assert_eq!(lines(false, true, Some("x")), ["test --tests x"]);
+        assert_eq!(lines(false, true, Some("x")), ["test --no-fail-fast --tests x"]);
         assert_eq!(
             lines(true, false, Some("x")),
             ["nextest run -E not (package(observer-tests) and kind(test)) x"]
