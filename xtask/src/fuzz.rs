@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 }
 
 /// The binaries of the fuzz package.
-const TARGETS: [&str; 1] = ["packet"];
+const TARGETS: [&str; 2] = ["packet", "manifest"];
 
 const PACKAGE: &str = "observer-fuzz";
 

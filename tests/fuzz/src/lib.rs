@@ -4,11 +4,13 @@
 //! what it finds is mended, named, and committed under `crashes/TARGET/`, where `tests/replay.rs` keeps it for ever.
 #![forbid(unsafe_code)]
 
+use observer::cluster::read_manifest;
+
 /// A target: its name, and what to do with the bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: &[Target] = &[("packet", packet)];
+pub const TARGETS: &[Target] = &[("packet", packet), ("manifest", manifest)];
 
 /// The packet parser and the handshake: what the kernel programs do with any frame.
 ///
@@ -18,4 +20,35 @@ pub const TARGETS: &[Target] = &[("packet", packet)];
 pub fn packet(bytes: &[u8]) {
     // What it is does not matter here, only that everything holds.
     let _ = observer_common::fuzz::frame(bytes);
+}
+
+/// The manifest reader: reads any file without a panic, the same each time; gives objects with names, or says what is wrong,
+/// each in one line and within the file.
+///
+/// # Panics
+///
+/// If one of these does not hold.
+pub fn manifest(bytes: &[u8]) {
+    // To YAML a lone carriage return ends a line as well.
+    let most_lines = 1 + bytes.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count() as u64;
+    match read_manifest(bytes) {
+        Ok(objects) => {
+            for object in &objects {
+                assert!(!object.name().name.is_empty(), "an object without a name: {object:?}");
+            }
+            let again = read_manifest(bytes).map(|objects| format!("{objects:?}"));
+            assert_eq!(again, Ok(format!("{objects:?}")), "read twice, and not the same");
+        }
+        Err(errors) => {
+            assert!(!errors.0.is_empty(), "refused without a reason");
+            for problem in &errors.0 {
+                let text = problem.to_string();
+                assert!(!text.contains('\n'), "more than one line: {text:?}");
+                assert!(
+                    problem.line.is_none_or(|line| (1..=most_lines).contains(&line)),
+                    "not in the file: {text}"
+                );
+            }
+        }
+    }
 }
