@@ -129,6 +129,12 @@ impl Bindings {
             .min()
     }
 
+    /// Whether answers may reach the pod behind this interface unseen.
+    pub(super) fn hides_answers(&self, index: u32) -> bool {
+        let blind = |known: &Known| known.point.to_pod == Hook::Blind && !known.seen_to_pod;
+        self.points.get(&index).is_some_and(blind)
+    }
+
     /// Whether foreign programs run on the to-pod side of this interface.
     pub(super) fn foreign(&self, index: u32) -> bool {
         self.points.get(&index).is_some_and(|known| known.point.foreign)

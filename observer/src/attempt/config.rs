@@ -69,6 +69,8 @@ pub struct Counters {
     pub edges_given_up: u64,
     /// Decisions taken without the sweep that they waited for.
     pub unwitnessed: u64,
+    /// Attempts that are not told: nothing was seen to come back, at an interface where answers may pass unseen.
+    pub hidden: u64,
     /// Attempts that were still open at the end.
     pub unfinished: u64,
 }

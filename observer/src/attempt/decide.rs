@@ -196,7 +196,8 @@ impl<S: Surroundings> Facts<'_, S> {
         if let Some(sink) = self.sink {
             if sink.facts.answered.is_some() {
                 // With this point only, a SYN-ACK that was not repeated has arrived.
-                return if self.source.is_none() && sink.facts.repeats == 0 {
+                let unseen = self.source.is_none() || self.open.answer_may_be_hidden();
+                return if unseen && sink.facts.repeats == 0 {
                     (Outcome::Connected, Some(self.answerer()))
                 } else {
                     (Outcome::HalfOpen, None)

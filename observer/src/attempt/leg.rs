@@ -15,6 +15,8 @@ pub(super) struct Leg {
     entry: Time,
     entry_syns: u32,
     earlier_syns: u32,
+    /// What comes back may pass here unseen.
+    pub(super) hidden: bool,
     /// When the ICMP error passed.
     icmp_at: Option<Time>,
 }
@@ -62,6 +64,7 @@ impl Leg {
             entry: first,
             entry_syns: syns,
             earlier_syns: 0,
+            hidden: false,
             icmp_at: None,
         }
     }

@@ -9,6 +9,9 @@ use super::leg::{Leg, News};
 use super::types::{AttemptId, Direction, Drop, Listener, MAX_DROPS, MAX_POINTS, Outcome, Place, Segment, Sighting};
 use crate::time::Time;
 
+/// A client that still sends SYNs after so long has had no answer. Kernels send the third or fourth one by then (after 3 s).
+const GOES_ON: Duration = Duration::from_secs(2);
+
 /// The tuple of a SYN: client and server.
 pub(super) type Tuple = (SocketAddr, SocketAddr);
 
@@ -146,6 +149,7 @@ impl Open {
         let leg = &mut self.legs[position];
         leg.facts.bound |= bound && sighting.direction == Direction::ToPod;
         leg.facts.foreign |= bindings.foreign(sighting.ifindex);
+        leg.hidden = bindings.hides_answers(sighting.ifindex);
         let news = leg.apply(sighting);
         self.first = self.first.min(leg.facts.first);
         self.last = self.last.max(leg.last);
@@ -163,6 +167,7 @@ impl Open {
     pub(super) fn bind(&mut self, bindings: &Bindings) {
         for leg in &mut self.legs {
             let facts = &mut leg.facts;
+            leg.hidden = bindings.hides_answers(facts.ifindex);
             facts.bound |= facts.direction == Direction::ToPod && bindings.bound(facts.ifindex, facts.server.ip());
         }
     }
@@ -201,7 +206,7 @@ impl Open {
             Phase::Decided { late: Some(at), .. } => at + config.deadline,
             _ => self.first + config.deadline,
         };
-        if let Some(source) = self.source() {
+        if let Some(source) = self.source().filter(|_| !self.answer_may_be_hidden()) {
             return match (source.facts.answered, source.refused()) {
                 (Some(at), _) => Ripe {
                     at,
@@ -234,6 +239,15 @@ impl Open {
         }
     }
 
+    /// Nothing was seen to come back to the client, and it may have come unseen: only that the client goes on sending SYNs, or
+    /// that one died, shows that it did not.
+    pub(super) fn answer_may_be_hidden(&self) -> bool {
+        let goes_on = |leg: &Leg| leg.last.since(leg.facts.first) >= GOES_ON;
+        self.source()
+            .is_some_and(|leg| leg.hidden && !leg.spoke() && !leg.gave_up() && !goes_on(leg))
+            && self.syn_drops == 0
+    }
+
     /// SYNs sent, as counted at the point that saw most.
     pub(super) fn syns(&self) -> u32 {
         let seen = self.legs.iter().map(|leg| leg.facts.syns).max();
@@ -242,6 +256,9 @@ impl Open {
 
     /// Whether there is something to tell after the first second: nobody has answered.
     pub(super) fn silent(&self) -> bool {
+        if self.answer_may_be_hidden() {
+            return false;
+        }
         match (self.source(), self.sink()) {
             (None, Some(sink)) => sink.facts.answered.is_none() || sink.facts.repeats > 0,
             _ => true,

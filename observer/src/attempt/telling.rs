@@ -148,21 +148,38 @@ impl Tracker {
                 return;
             }
         };
+        let untold = matches!(open.phase, Phase::Running { told: false });
+        if untold && open.answer_may_be_hidden() && conclusion.outcome == Outcome::Timeout {
+            // As likely connected: it is remembered, and nothing is said of it.
+            self.counters.hidden += 1;
+            let outcome = conclusion.outcome;
+            let (late, revised) = (None, true);
+            self.remember(serial, Phase::Decided { outcome, late, revised });
+            return;
+        }
         let reject = reject(open, &conclusion);
         if let Some(mut attempt) = self.record(open, &conclusion, stage) {
             self.edges.record(&mut attempt, reject);
             out.push(attempt);
         }
-        let first = open.first;
+        if stage == Stage::Final {
+            self.remember(serial, phase);
+        } else if let Some(open) = self.table.get_mut(serial) {
+            open.phase = phase;
+        }
+        if conclusion.outcome == Outcome::Connected
+            && let Some(open) = self.table.get_mut(serial)
+        {
+            open.shrink();
+        }
+    }
+
+    /// Keeps a decided attempt, and lets go of the oldest if there are too many.
+    fn remember(&mut self, serial: Serial, phase: Phase) {
         if let Some(open) = self.table.get_mut(serial) {
             open.phase = phase;
-            if conclusion.outcome == Outcome::Connected {
-                open.shrink();
-            }
-            if stage == Stage::Final {
-                open.remembered = Some(first);
-                self.remembered.insert((first, serial));
-            }
+            open.remembered = Some(open.first);
+            self.remembered.insert((open.first, serial));
         }
         while self.remembered.len() > self.config.max_remembered
             && let Some(&(_, oldest)) = self.remembered.first()

@@ -386,3 +386,26 @@ fn what_was_lost_may_be_the_delivery() {
         ",
     );
 }
+
+#[test]
+fn where_answers_pass_unseen_only_a_client_that_goes_on_has_had_none() {
+    check(
+        "
+        0    point  a blind
+        0    syn    from-a a>x
+        100  syn    from-a a>b#101
+        100  syn    to-b   a>b#101
+        101  synack to-b   a>b#101
+        200  syn    from-a a>c#102
+        1200 syn    from-a a>c#102
+        3200 syn    from-a a>c#102
+        // Long after it was decided and not told.
+        7000 syn    from-a a>x
+        ",
+        "
+        1 1301 Final a>b Connected by DestinationPod Delivered syns=1 points=from-a,to-b answered
+        2 3200 Provisional a>c Timeout LeftSource syns=3 points=from-a
+        2 4200 Final a>c Timeout LeftSource syns=3 points=from-a
+        ",
+    );
+}
