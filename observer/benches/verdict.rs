@@ -108,6 +108,7 @@ fn policy(namespace: u32, number: u32) -> NetworkPolicy {
         ingress: rules.clone(),
         egress: rules,
         source: None,
+        written: Default::default(),
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use ipnetwork::IpNetwork;
 
 pub use labels::Labels;
-pub use network_policy::{NetworkPolicy, Peer, PortMatch, PortRule, Rule, Source};
+pub use network_policy::{NetworkPolicy, Peer, PortMatch, PortRule, Rule, Source, Written};
 pub use pod::{ContainerPort, Phase, Pod, Workload};
 pub use selector::{Operator, Requirement, Selector};
 pub use service::{EndpointSlice, Service, ServicePort, SliceEndpoint, SlicePort, TargetPort};

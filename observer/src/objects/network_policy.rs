@@ -25,6 +25,20 @@ pub struct NetworkPolicy {
     pub egress: Vec<Rule>,
     /// Where it was read, for files.
     pub source: Option<Source>,
+    /// Which optional sections the manifest has.
+    pub written: Written,
+}
+
+/// Which optional sections a policy's manifest has. Without effect on what the policy means, which is in its other fields;
+/// it tells what its author believed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Written {
+    /// `policyTypes`, with at least one type.
+    pub policy_types: bool,
+    /// `ingress`, be it `[]`.
+    pub ingress: bool,
+    /// `egress`, be it `[]`.
+    pub egress: bool,
 }
 
 /// Where an object was read.

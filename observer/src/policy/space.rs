@@ -203,7 +203,7 @@ impl Indexed {
     }
 }
 
-/// Where it was read and when it was made changes nothing of what a policy allows.
+/// Where it was read, how it was written and when it was made changes nothing of what a policy allows.
 fn says_the_same(a: &NetworkPolicy, b: &NetworkPolicy) -> bool {
     let NetworkPolicy {
         name,
@@ -214,6 +214,7 @@ fn says_the_same(a: &NetworkPolicy, b: &NetworkPolicy) -> bool {
         ingress,
         egress,
         source: _,
+        written: _,
     } = a;
     *name == b.name
         && *pod_selector == b.pod_selector

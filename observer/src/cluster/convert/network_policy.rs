@@ -8,7 +8,7 @@ use super::metadata;
 use crate::cluster::findings::{At, Findings};
 use crate::cluster::strings::intern;
 use crate::cluster::syntax;
-use crate::objects::{NetworkPolicy, Peer, PortMatch, PortRule, Rule, Selector};
+use crate::objects::{NetworkPolicy, Peer, PortMatch, PortRule, Rule, Selector, Written};
 
 pub(super) fn convert(given: &networking::NetworkPolicy, findings: &mut Findings) -> Option<NetworkPolicy> {
     let name = metadata::name(&given.metadata, syntax::dns_subdomain, findings);
@@ -56,6 +56,11 @@ pub(super) fn convert(given: &networking::NetworkPolicy, findings: &mut Findings
         ingress,
         egress,
         source: None,
+        written: Written {
+            policy_types: !types.is_empty(),
+            ingress: spec.ingress.is_some(),
+            egress: spec.egress.is_some(),
+        },
     })
 }
 

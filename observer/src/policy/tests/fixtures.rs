@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::objects::{
     Change, ContainerPort, Labels, Name, Namespace, NetworkPolicy, Object, Operator, Peer, Phase, Pod, PortMatch,
-    PortRule, Protocol, Requirement, Rule, Selector, Str,
+    PortRule, Protocol, Requirement, Rule, Selector, Str, Written,
 };
 use crate::policy::{Config, Party, Policies, Question, Verdict, Who};
 use crate::time::Time;
@@ -121,6 +121,7 @@ fn policy(of: &str, pods: &str) -> NetworkPolicy {
         ingress: Vec::new(),
         egress: Vec::new(),
         source: None,
+        written: Written::default(),
     }
 }
 
