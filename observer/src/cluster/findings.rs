@@ -13,6 +13,17 @@ pub(super) enum Step {
     Index(usize),
 }
 
+impl FieldPath {
+    /// The inverse of [`Self`]'s text for plain words and indices.
+    pub(super) fn parse(text: &str) -> Self {
+        let steps = text
+            .split(['.', '[', ']'])
+            .filter(|part| !part.is_empty())
+            .map(|part| part.parse().map_or_else(|_| Step::Key(part.to_owned()), Step::Index));
+        Self(steps.collect())
+    }
+}
+
 impl fmt::Display for FieldPath {
     /// `spec.ingress[0].from`; keys that are no plain words in brackets: `metadata.labels["a.b/c"]`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -14,6 +14,7 @@ mod document;
 mod findings;
 mod folder;
 mod lines;
+mod once;
 mod problem;
 mod read;
 mod store;
@@ -24,6 +25,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use once::{Place, Snapshot};
 pub use problem::{Errors, Problem};
 pub use read::read_manifest;
 pub use watch::{Loaded, Manifests, Update};

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::convert::{Read, What, scope_of};
 use super::document::Document;
-use super::findings::{FieldPath, Finding};
+use super::findings::{FieldPath, Finding, Step};
 use super::lines::Lines;
 use super::problem::{Errors, Problem};
-use crate::objects::{NetworkPolicy, Object, Scope, Source, Str};
+use crate::objects::{NetworkPolicy, Object, Pod, Scope, Source, Str};
 
 /// No file of manifests is larger: what is, is refused before it is read.
 pub(super) const MAX_BYTES: usize = 512 << 20;
@@ -19,11 +19,32 @@ pub(super) enum Format {
     Json,
 }
 
+/// Where an object is in its file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Spot {
+    /// The document, from 1, empty ones not counted.
+    pub(super) document: u32,
+    /// The item, from 0, where the document is a list. Lists within lists are told by the outer item.
+    pub(super) item: Option<usize>,
+}
+
+impl Spot {
+    fn new(document: u32, path: &FieldPath) -> Self {
+        let item = path.0.iter().find_map(|step| match step {
+            Step::Index(index) => Some(*index),
+            Step::Key(_) => None,
+        });
+        Self { document, item }
+    }
+}
+
 /// What a file holds.
 #[derive(Debug, Default)]
 pub(super) struct Content {
-    /// Valid objects, with the number of their document.
-    pub(super) objects: Vec<(Object, u32)>,
+    /// Valid objects, and where each is.
+    pub(super) objects: Vec<(Object, Spot)>,
+    /// The pods that workloads would make, with the kind that is named where they are not used.
+    pub(super) templates: Vec<(Str, Pod, Spot)>,
     /// Policies of kinds that are not evaluated.
     pub(super) foreign: Vec<(Str, Scope)>,
     /// Kinds that are skipped.
@@ -183,11 +204,16 @@ impl Gathering<'_> {
         match read.what {
             What::Object(object) => {
                 self.content.scopes.push(scope_of(object.kind(), &object.name()));
-                self.content.objects.push((self.placed(object, document), document));
+                let spot = Spot::new(document, &read.path);
+                self.content.objects.push((self.placed(object, document), spot));
             }
             What::Refused => self.content.scopes.push(read.scope),
             What::Unused(kind) => {
                 self.content.unused.insert(kind);
+            }
+            What::Template(kind, pod) => {
+                let spot = Spot::new(document, &read.path);
+                self.content.templates.push((kind, *pod, spot));
             }
             What::Foreign(policy) => {
                 self.content.scopes.push(read.scope.clone());

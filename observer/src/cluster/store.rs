@@ -12,17 +12,19 @@ use std::{fs, io};
 use super::convert::scope_of;
 use super::folder::{self, Signature};
 use super::problem::Problem;
-use super::read::{Content, Format, MAX_BYTES, read};
+use super::read::{Content, Format, MAX_BYTES, Spot, read};
 use super::strings;
-use crate::objects::{Change, Kind, Name, NetworkPolicy, Object, Scope, Str};
+use crate::objects::{Change, Kind, Name, NetworkPolicy, Object, Pod, Scope, Str, Written};
 
 type Key = (Kind, Name);
 
 /// The last good version of a file.
 #[derive(Debug, Default)]
 struct Good {
-    /// Objects by kind and name, with the number of their document.
-    objects: BTreeMap<Key, (Object, u32)>,
+    /// Objects by kind and name, and where each is.
+    objects: BTreeMap<Key, (Object, Spot)>,
+    /// The pods that workloads would make, if they are wanted.
+    templates: Vec<(Pod, Spot)>,
     foreign: BTreeMap<Str, Scope>,
 }
 
@@ -57,6 +59,14 @@ pub(super) struct Difference {
     pub(super) recovered: Vec<Str>,
 }
 
+/// What a [`Store`] can tell the place of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Spotted<'a> {
+    Object(&'a Object),
+    /// A pod that a workload would make.
+    Template(&'a Pod),
+}
+
 /// Every file under the given paths.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -67,6 +77,8 @@ pub(super) struct Store {
     lost: BTreeMap<PathBuf, Problem>,
     /// Kinds that were named as skipped.
     named: BTreeSet<Str>,
+    /// Whether the pods that workloads would make are kept.
+    with_templates: bool,
 }
 
 fn shown(path: &Path) -> Str {
@@ -79,12 +91,13 @@ fn hash(text: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Equal but for the place where it was read: a policy that moved in its file did not change.
+/// Equal but for the place and form in which it was read: a policy that moved in its file did not change.
 fn same(a: &Object, b: &Object) -> bool {
     match (a, b) {
         (Object::NetworkPolicy(a), Object::NetworkPolicy(b)) => {
             let placeless = |policy: &NetworkPolicy| NetworkPolicy {
                 source: None,
+                written: Written::default(),
                 ..policy.clone()
             };
             placeless(a) == placeless(b)
@@ -100,7 +113,26 @@ impl Store {
             files: BTreeMap::new(),
             lost: BTreeMap::new(),
             named: BTreeSet::new(),
+            with_templates: false,
         }
+    }
+
+    /// Keeps the pods that workloads would make too.
+    pub(super) fn with_templates(mut self) -> Self {
+        self.with_templates = true;
+        self
+    }
+
+    /// The file and the place of every good object and template.
+    pub(super) fn spots(&self) -> impl Iterator<Item = (&Path, Spotted<'_>, Spot)> {
+        self.files.iter().flat_map(|(path, file)| {
+            let objects = file.good.objects.values();
+            let templates = file.good.templates.iter();
+            objects
+                .map(|(object, spot)| (Spotted::Object(object), *spot))
+                .chain(templates.map(|(pod, spot)| (Spotted::Template(pod), *spot)))
+                .map(move |(what, spot)| (path.as_path(), what, spot))
+        })
     }
 
     /// Looks at all files, reads those that changed (and those in `touched`, whatever they look like), and tells the
@@ -187,13 +219,17 @@ impl Store {
                 .iter()
                 .filter(|path| !next.contains_key(*path))
                 .filter_map(|path| Some((path, &self.files.get(path)?.good)))
-                .flat_map(|(path, good)| good.objects.values().map(move |(object, at)| (path, object, *at)));
+                .flat_map(|(path, good)| {
+                    good.objects
+                        .values()
+                        .map(move |(object, spot)| (path, object, spot.document))
+                });
             let new = next.iter().flat_map(|(path, candidate)| {
                 candidate
                     .content
                     .objects
                     .iter()
-                    .map(move |(object, at)| (path, object, *at))
+                    .map(move |(object, spot)| (path, object, spot.document))
             });
             for (path, object, document) in kept.chain(new) {
                 let mut blame = |message: String| {
@@ -269,7 +305,16 @@ impl Store {
             for warning in &content.warnings {
                 difference.warnings.push(warning.to_string());
             }
-            for kind in content.unused {
+            let mut unused = content.unused;
+            let mut templates = Vec::new();
+            for (kind, pod, spot) in content.templates {
+                if self.with_templates {
+                    templates.push((pod, spot));
+                } else {
+                    unused.insert(kind);
+                }
+            }
+            for kind in unused {
                 if self.named.insert(kind.clone()) {
                     difference.warnings.push(format!(
                         "{}: {kind} is not used and skipped, here and elsewhere",
@@ -282,8 +327,9 @@ impl Store {
                 file.good.objects = content
                     .objects
                     .into_iter()
-                    .map(|(object, document)| ((object.kind(), object.name()), (object, document)))
+                    .map(|(object, spot)| ((object.kind(), object.name()), (object, spot)))
                     .collect();
+                file.good.templates = templates;
                 file.good.foreign = content.foreign.into_iter().collect();
                 after.copy(&file.good);
                 if file.bad.take().is_some() {

@@ -8,6 +8,7 @@ mod network_policy;
 mod node;
 mod pod;
 mod service;
+mod template;
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use super::decode::{Unknown, decode};
 use super::document::{is_list, list_of};
 use super::findings::{FieldPath, Finding, Findings, Step};
 use super::strings::intern;
-use crate::objects::{Kind, Name, Object, Scope, Str};
+use crate::objects::{Kind, Name, Object, Pod, Scope, Str};
 
 /// One object of a document.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub(super) enum What {
     Refused,
     /// A kind that the observer has no use for.
     Unused(Str),
+    /// A workload, of which only the pods that it would make are of use; its kind and such a pod.
+    Template(Str, Box<Pod>),
     /// A policy of a kind that is not evaluated.
     Foreign(Str),
 }
@@ -165,10 +168,14 @@ impl Reader {
                 });
                 (What::Refused, Scope::Namespaces(vec![name.namespace.clone()]))
             }
-            Served::No => (
-                What::Unused(intern(&format!("{kind} ({version})"))),
-                Scope::Namespaces(vec![]),
-            ),
+            Served::No => {
+                let named = intern(&format!("{kind} ({version})"));
+                let what = match template::pod(&version, &kind, &value) {
+                    Some(pod) => What::Template(named, Box::new(pod)),
+                    None => What::Unused(named),
+                };
+                (what, Scope::Namespaces(vec![]))
+            }
         };
         self.found.push(Read {
             path: path.clone(),

@@ -367,7 +367,7 @@ fn json_documents_may_follow_each_other() {
     let found: Vec<_> = content
         .objects
         .iter()
-        .map(|(object, document)| (object.kind(), *document))
+        .map(|(object, spot)| (object.kind(), spot.document))
         .collect();
     assert_eq!(found, [(Kind::Namespace, 1), (Kind::Namespace, 2)]);
 }

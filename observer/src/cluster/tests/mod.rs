@@ -3,6 +3,7 @@
 mod defaults;
 mod folder;
 mod hostile;
+mod once;
 mod refused;
 mod syntax;
 mod watch;

@@ -1,0 +1,104 @@
+//! Reading manifests once, with the place of everything in them.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::path::PathBuf;
+
+use super::findings::{FieldPath, Step};
+use super::lines::Lines;
+use super::problem::Errors;
+use super::read::Spot;
+use super::store::{Spotted, Store};
+use crate::objects::{Change, Kind, Name, Pod, Str};
+
+/// Everything in some manifests, as they are now.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Their objects.
+    pub changes: Vec<Change>,
+    /// The pods that Deployments and other workloads would make, named like these.
+    pub templates: Vec<Pod>,
+    /// What the user should know, a line each.
+    pub warnings: Vec<String>,
+    /// By kind (a workload's own) and name: the file and the place in it.
+    spots: BTreeMap<(Str, Name), (PathBuf, Spot)>,
+    /// The lines of files that were asked for. Read a second time for that, so that who never asks pays nothing.
+    lines: RefCell<HashMap<PathBuf, Option<Lines>>>,
+}
+
+/// Where something is written.
+#[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub struct Place {
+    /// The file, as it was found under the path that was given.
+    pub file: Str,
+    /// The document in the file, from 1, empty ones not counted.
+    pub document: u32,
+    /// The line, from 1, where the reader can tell.
+    pub line: Option<u64>,
+}
+
+impl Snapshot {
+    /// Reads every manifest under `paths` (files or folders).
+    ///
+    /// # Errors
+    /// Everything that is wrong with them: nothing is taken then.
+    pub fn read(paths: &[PathBuf]) -> Result<Self, Errors> {
+        let mut store = Store::new(paths.to_owned()).with_templates();
+        let found = store.look(&HashSet::new());
+        if !found.refused.is_empty() {
+            let mut problems: Vec<_> = found.refused.into_iter().flat_map(|file| file.problems).collect();
+            problems.sort();
+            return Err(Errors(problems));
+        }
+        let mut spots = BTreeMap::new();
+        let mut templates = Vec::new();
+        for (path, what, spot) in store.spots() {
+            let key = match what {
+                Spotted::Object(object) => (word(object.kind()), object.name()),
+                Spotted::Template(pod) => {
+                    templates.push(pod.clone());
+                    let kind = pod.workload.as_ref().map_or_else(|| "Pod".into(), |of| of.kind.clone());
+                    (kind, pod.name.clone())
+                }
+            };
+            spots.insert(key, (path.to_owned(), spot));
+        }
+        Ok(Self {
+            changes: found.changes,
+            templates,
+            warnings: found.warnings,
+            spots,
+            lines: RefCell::default(),
+        })
+    }
+
+    /// Where `field` (as `spec.ingress[0].from`, or the nearest thing around it) of an object is written. `None` for an object
+    /// that is not in the manifests.
+    #[must_use]
+    pub fn place(&self, kind: &str, name: &Name, field: &str) -> Option<Place> {
+        let (path, spot) = self.spots.get(&(kind.into(), name.clone()))?;
+        let mut lines = self.lines.borrow_mut();
+        let lines = lines.entry(path.clone()).or_insert_with(|| {
+            // Gone or changed since: a line would be a guess.
+            fs::read(path).ok().map(|text| Lines::of(&text))
+        });
+        let mut steps = Vec::new();
+        if let Some(item) = spot.item {
+            steps.extend([Step::Key("items".to_owned()), Step::Index(item)]);
+        }
+        steps.extend(FieldPath::parse(field).0);
+        let line = lines
+            .as_ref()
+            .and_then(|lines| lines.line(spot.document, &FieldPath(steps)));
+        Some(Place {
+            file: path.to_string_lossy().into(),
+            document: spot.document,
+            line,
+        })
+    }
+}
+
+fn word(kind: Kind) -> Str {
+    format!("{kind:?}").into()
+}
