@@ -1,5 +1,6 @@
 //! The answer alone: what every possible world says, and whether they agree. Does not allocate.
 
+use super::compiled::Face;
 use super::matching::{Scene, isolates};
 use super::store::Touched;
 use super::worlds::{Answers, Open, Role, Side, Truth, sides};
@@ -71,9 +72,14 @@ impl Policies {
                 ingress: DirectionDecided::open(Undecidable::NoObjects),
             };
         }
+        // Both directions are about the same pods.
+        let known = [&question.source, &question.destination].map(|party| match &party.who {
+            Who::Pod(pod) | Who::Rewritten { pod } => Some(self.face(pod, question.at)),
+            Who::Node { .. } | Who::External | Who::Unknown => None,
+        });
         let mut decided = Decided {
-            egress: self.direction(question, Direction::Egress, until),
-            ingress: self.direction(question, Direction::Ingress, until),
+            egress: self.direction(question, Direction::Egress, until, &known),
+            ingress: self.direction(question, Direction::Ingress, until, &known),
         };
         if let Some((why, everything)) = self.doubt(question, until) {
             for direction in [&mut decided.egress, &mut decided.ingress] {
@@ -85,8 +91,17 @@ impl Policies {
         decided
     }
 
-    fn direction(&self, question: &Question, direction: Direction, until: Time) -> DirectionDecided {
-        let now = self.worlds(question, direction, question.at, false);
+    fn direction<'a>(
+        &'a self,
+        question: &'a Question,
+        direction: Direction,
+        until: Time,
+        known: &[Option<Face<'a>>; 2],
+    ) -> DirectionDecided {
+        let now = self.worlds(question, direction, question.at, false, |pod| {
+            let known = known.iter().flatten().find(|face| std::ptr::eq(face.pod, pod));
+            known.copied().unwrap_or_else(|| self.face(pod, question.at))
+        });
         if let Some(reason) = now.undecidable {
             return DirectionDecided::open(reason);
         }
@@ -99,7 +114,7 @@ impl Policies {
         if changes.peek().is_some() {
             let denied = now.decision == Decision::Denied;
             let turned = std::iter::once(after).chain(changes).any(|at| {
-                let then = self.worlds(question, direction, at, true);
+                let then = self.worlds(question, direction, at, true, |pod| self.face(pod, at));
                 then.undecidable.is_some() || (then.decision == Decision::Denied) != denied
             });
             if turned {
@@ -109,8 +124,15 @@ impl Policies {
         now
     }
 
-    /// One direction with the policies, namespaces and (if `earlier_pods`) pods' labels of one time.
-    fn worlds(&self, question: &Question, direction: Direction, at: Time, earlier_pods: bool) -> DirectionDecided {
+    /// One direction with the policies, namespaces and (if `earlier_pods`) pods' labels of one time; `face` knows a pod then.
+    fn worlds<'a>(
+        &'a self,
+        question: &'a Question,
+        direction: Direction,
+        at: Time,
+        earlier_pods: bool,
+        face: impl Fn(&'a Pod) -> Face<'a>,
+    ) -> DirectionDecided {
         let (subject, peer) = parties(question, direction);
         let mut first = None;
         // Without and with the worlds where hostNetwork pods are told apart.
@@ -118,7 +140,7 @@ impl Policies {
         for subject in sides(subject, direction) {
             for peer in sides(peer, direction) {
                 let ends = [subject, peer].map(|side| self.as_of(side, at, earlier_pods));
-                let scene = Scene::new(self, question, direction, at, ends);
+                let scene = Scene::of_faces(self, question, direction, at, ends, &face);
                 let answers = scene.answers();
                 first.get_or_insert(answers);
                 all = all.or(answers);
@@ -241,7 +263,9 @@ impl Scene<'_> {
 
     /// A pod and itself, a pod and its own node: no policy of this kind stands between them.
     pub(super) fn always_allowed(&self, open: &mut u8) -> Truth {
-        if self.subject.role.is_same_pod(self.peer.role) {
+        if let (Some(subject), Some(peer)) = (&self.subject_face, &self.peer_face)
+            && subject.is_same_pod(peer)
+        {
             return Truth::Yes;
         }
         let own = self.subject.role.is_own_node(self.peer.role);

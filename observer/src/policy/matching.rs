@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnetwork::IpNetwork;
 
-use super::compiled::{Choosers, Compiled, Face};
+use super::compiled::{Compiled, CompiledPeer, CompiledRule, Face};
 use super::worlds::{Open, Role, Side, Truth};
 use super::{Direction, Policies, Question};
-use crate::objects::{NetworkPolicy, Peer, PortMatch, PortRule, Protocol, Rule};
+use crate::objects::{NetworkPolicy, Peer, Pod, PortMatch, PortRule, Protocol, Rule};
 use crate::time::Time;
 
 /// One direction of one possible world.
@@ -37,9 +37,21 @@ impl<'a> Scene<'a> {
         question: &Question,
         direction: Direction,
         at: Time,
-        [subject, peer]: [Side<'a>; 2],
+        ends: [Side<'a>; 2],
     ) -> Self {
-        let face = |side: Side<'a>| side.role.pod().map(|pod| policies.face(pod, at));
+        Self::of_faces(policies, question, direction, at, ends, |pod| policies.face(pod, at))
+    }
+
+    /// As [`Self::new`], with what `face` knows of a pod at `at`.
+    pub(super) fn of_faces(
+        policies: &'a Policies,
+        question: &Question,
+        direction: Direction,
+        at: Time,
+        [subject, peer]: [Side<'a>; 2],
+        face: impl Fn(&'a Pod) -> Face<'a>,
+    ) -> Self {
+        let face = |side: Side<'a>| side.role.pod().map(&face);
         Self {
             policies,
             at,
@@ -97,33 +109,55 @@ impl<'a> Scene<'a> {
     pub(super) fn rule_matches(
         &self,
         policy: &Compiled,
-        (rule, choosers): (&Rule, &[Choosers]),
+        (rule, compiled): (&Rule, &CompiledRule),
         open: &mut u8,
     ) -> Truth {
         // The port first: it costs less.
-        let port = self.ports_match(&rule.ports, open);
-        if port == Truth::No || rule.peers.is_empty() {
+        let port = match compiled.has_port(self.protocol, self.port) {
+            Some(has) => Truth::from(has),
+            None => self.ports_match(&rule.ports, open),
+        };
+        if port == Truth::No || compiled.peers.is_empty() {
             return port;
         }
-        let peers = rule.peers.iter().zip(choosers);
-        port.min(any(peers, |(peer, choosers)| {
-            self.peer_matches(&policy.policy, peer, choosers, open)
+        let peers = (0..).zip(&compiled.peers);
+        port.min(any(peers, |(at, compiled)| {
+            self.peer_matches(&policy.policy, compiled, || &rule.peers[at], open)
         }))
     }
 
-    fn peer_matches(&self, policy: &NetworkPolicy, peer: &Peer, choosers: &Choosers, open: &mut u8) -> Truth {
-        match peer {
-            Peer::Block { cidr, except } => Truth::from(self.block_matches(cidr, except)),
-            Peer::Pods { namespaces, pods } => {
+    /// `peer` is only read where the compiled form does not tell.
+    fn peer_matches<'b>(
+        &self,
+        policy: &NetworkPolicy,
+        compiled: &CompiledPeer,
+        peer: impl Fn() -> &'b Peer,
+        open: &mut u8,
+    ) -> Truth {
+        match compiled {
+            CompiledPeer::Block(cidr) => Truth::from(
+                cidr.contains(self.peer.address)
+                    && matches!(peer(), Peer::Block { cidr, except } if self.block_matches(cidr, except)),
+            ),
+            CompiledPeer::Pods { namespaces, pods } => {
                 let Some(face) = self.peer_face else {
                     return self.no_pod_matches(open);
                 };
-                let namespace = match both(namespaces, &choosers.namespaces) {
-                    None => policy.name.namespace == face.pod.name.namespace,
-                    Some((selector, chooser)) => face.namespace.are_selected(selector, chooser),
+                // A compiled selector is the peer's: there is one where the other is.
+                let selectors = || match peer() {
+                    Peer::Pods { namespaces, pods } => (namespaces.as_ref(), pods.as_ref()),
+                    Peer::Block { .. } => (None, None),
                 };
-                let matches = |(selector, chooser)| face.labels.are_selected(selector, chooser);
-                Truth::from(namespace && both(pods, &choosers.pods).is_none_or(matches))
+                let namespace = match namespaces {
+                    None => match &self.subject_face {
+                        // The policies of a pod are those of its namespace.
+                        Some(subject) => subject.is_of_same_namespace(&face),
+                        None => policy.name.namespace == face.pod.name.namespace,
+                    },
+                    Some(chooser) => face.namespace.are_selected(|| selectors().0, chooser),
+                };
+                let of_pod = |chooser| face.labels.are_selected(|| selectors().1, chooser);
+                Truth::from(namespace && pods.as_ref().is_none_or(of_pod))
             }
         }
     }
@@ -188,11 +222,6 @@ pub(super) fn isolates(policy: &NetworkPolicy, direction: Direction) -> bool {
         Direction::Ingress => policy.isolates_ingress,
         Direction::Egress => policy.isolates_egress,
     }
-}
-
-/// A selector and its compiled form, where there is one.
-fn both<'b, A, B>(a: &'b Option<A>, b: &'b Option<B>) -> Option<(&'b A, &'b B)> {
-    a.as_ref().zip(b.as_ref())
 }
 
 /// In the block and in none of its holes. Families never mix.

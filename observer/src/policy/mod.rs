@@ -20,6 +20,7 @@ mod explain;
 mod matching;
 mod nearest;
 mod remedy;
+mod roster;
 mod space;
 mod store;
 mod terms;

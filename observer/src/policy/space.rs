@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Direction;
 use super::compiled::{Compiled, Tags};
+use super::roster::{Indexed, Place, Roster, Surroundings};
 use super::terms::{Term, Terms};
 use crate::objects::{NetworkPolicy, Pod, Str};
 use crate::time::Time;
@@ -14,13 +15,10 @@ use crate::time::Time;
 pub(super) struct Space {
     /// Sorted by name, then time. Written when a policy changes, old versions deleted by [`super::Policies::prune`].
     pub(super) policies: Vec<Held>,
-    /// Pod name → the pod as it is now and what selects it. Written when the pod, or a policy that selects it, changes;
-    /// deleted with the pod.
-    pods: HashMap<Str, Indexed>,
-    /// The namespace's labels as they are now, the built-in one included.
-    pub(super) labels: Box<[Term]>,
-    /// Since when they are.
-    pub(super) since: Time,
+    /// Pod name → its place in the roster. Written when the pod comes, deleted with it.
+    pods: HashMap<Str, Place>,
+    /// Its labels, shared with its pods.
+    pub(super) surroundings: Arc<Surroundings>,
 }
 
 /// One version of a policy.
@@ -30,16 +28,6 @@ pub(super) struct Held {
     pub(super) from: Time,
     /// When it was replaced or deleted.
     pub(super) until: Option<Time>,
-}
-
-/// A pod as it is now.
-#[derive(Debug)]
-pub(super) struct Indexed {
-    pod: Arc<Pod>,
-    pub(super) labels: Box<[Term]>,
-    pub(super) selection: Selection,
-    /// Since when labels and selection are so.
-    since: Time,
 }
 
 /// The policies that isolate a pod, by name.
@@ -86,14 +74,29 @@ impl Space {
     /// A namespace with these labels since then.
     pub(super) fn new(labels: Box<[Term]>, since: Time) -> Self {
         Self {
-            labels,
-            since,
+            surroundings: Arc::new(Surroundings { labels, since }),
             ..Self::default()
         }
     }
 
+    /// The namespace has these labels since then.
+    pub(super) fn relabel(&mut self, labels: Box<[Term]>, since: Time, roster: &mut Roster) {
+        self.surroundings = Arc::new(Surroundings { labels, since });
+        for place in self.pods.values() {
+            if let Some(pod) = roster.get_mut(*place) {
+                pod.namespace = self.surroundings.clone();
+            }
+        }
+    }
+
     /// Puts a policy in force; `false` if it says what is in force already.
-    pub(super) fn set_policy(&mut self, policy: &Arc<NetworkPolicy>, terms: &mut Terms, at: Time) -> bool {
+    pub(super) fn set_policy(
+        &mut self,
+        policy: &Arc<NetworkPolicy>,
+        terms: &mut Terms,
+        roster: &mut Roster,
+        at: Time,
+    ) -> bool {
         // After all versions of the same name: the last of them is the newest.
         let next = self
             .policies
@@ -112,15 +115,15 @@ impl Space {
             until: None,
         };
         self.policies.insert(next, held);
-        self.index(&[replaced, Some(compiled)], at);
+        self.index(&[replaced, Some(compiled)], roster, at);
         true
     }
 
     /// Ends a policy; `false` if there is none.
-    pub(super) fn remove_policy(&mut self, name: &str, at: Time) -> bool {
+    pub(super) fn remove_policy(&mut self, name: &str, roster: &mut Roster, at: Time) -> bool {
         let ended = self.end_policy(name, at);
         let was_there = ended.is_some();
-        self.index(&[ended], at);
+        self.index(&[ended], roster, at);
         was_there
     }
 
@@ -132,8 +135,9 @@ impl Space {
     }
 
     /// Selects anew for the pods that these policies select, or did.
-    fn index(&mut self, changed: &[Option<Arc<Compiled>>], at: Time) {
-        for pod in self.pods.values_mut() {
+    fn index(&self, changed: &[Option<Arc<Compiled>>], roster: &mut Roster, at: Time) {
+        for place in self.pods.values() {
+            let Some(pod) = roster.get_mut(*place) else { continue };
             let concerned = changed
                 .iter()
                 .flatten()
@@ -145,32 +149,37 @@ impl Space {
         }
     }
 
-    pub(super) fn set_pod(&mut self, pod: &Arc<Pod>, terms: &mut Terms, at: Time) {
-        if let Some(indexed) = self.pods.get_mut(&pod.name.name)
-            && indexed.is(pod)
+    pub(super) fn set_pod(&mut self, pod: &Arc<Pod>, terms: &mut Terms, roster: &mut Roster, at: Time) {
+        let place = self.pods.get(&pod.name.name).copied();
+        if let Some(place) = place
+            && roster.get(place).is_some_and(|indexed| indexed.is(pod))
         {
-            // The newest copy, so that it is known again without comparing labels.
-            indexed.pod = pod.clone();
+            roster.replace(place, pod);
             return;
         }
+        if let Some(place) = place {
+            roster.remove(place);
+        }
         let labels = terms.labels(&pod.labels);
-        let indexed = Indexed {
+        let place = roster.insert(Indexed {
             pod: pod.clone(),
             selection: Selection::of(&self.policies, &labels),
             labels,
             since: at,
-        };
-        self.pods.insert(pod.name.name.clone(), indexed);
+            namespace: self.surroundings.clone(),
+        });
+        self.pods.insert(pod.name.name.clone(), place);
     }
 
-    pub(super) fn remove_pod(&mut self, name: &str) {
-        self.pods.remove(name);
+    pub(super) fn remove_pod(&mut self, name: &str, roster: &mut Roster) {
+        if let Some(place) = self.pods.remove(name) {
+            roster.remove(place);
+        }
     }
 
-    /// What is known of a pod that is so now, and was so at `at`.
-    pub(super) fn indexed(&self, pod: &Pod, at: Time) -> Option<&Indexed> {
-        let indexed = self.pods.get(&pod.name.name)?;
-        (indexed.since <= at && indexed.is(pod)).then_some(indexed)
+    /// The pod of this name as it is now.
+    pub(super) fn pod(&self, name: &str) -> Option<Place> {
+        self.pods.get(name).copied()
     }
 
     /// Deletes policies that ended before; `false` if nothing is left.
@@ -181,25 +190,22 @@ impl Space {
     }
 
     /// Numbers everything anew.
-    pub(super) fn renumber(&mut self, terms: &mut Terms) {
+    pub(super) fn renumber(&mut self, terms: &mut Terms, roster: &mut Roster) {
         for held in &mut self.policies {
             held.compiled = Arc::new(Compiled::new(&held.compiled.policy, terms));
         }
-        for pod in self.pods.values_mut() {
-            pod.labels = terms.labels(&pod.pod.labels);
-            pod.selection = Selection::of(&self.policies, &pod.labels);
+        for place in self.pods.values() {
+            if let Some(pod) = roster.get_mut(*place) {
+                pod.labels = terms.labels(&pod.pod.labels);
+                pod.selection = Selection::of(&self.policies, &pod.labels);
+            }
         }
     }
 
     /// How many labels its pods have.
-    pub(super) fn count_labels(&self) -> usize {
-        self.pods.values().map(|pod| pod.labels.len()).sum()
-    }
-}
-
-impl Indexed {
-    fn is(&self, pod: &Pod) -> bool {
-        std::ptr::eq(&*self.pod, pod) || (self.pod.uid == pod.uid && self.pod.labels == pod.labels)
+    pub(super) fn count_labels(&self, roster: &Roster) -> usize {
+        let pods = self.pods.values().filter_map(|place| roster.get(*place));
+        pods.map(|pod| pod.labels.len()).sum()
     }
 }
 

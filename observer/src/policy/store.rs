@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Undecidable;
 use super::closeness::{NAMESPACE_NAME, Seen};
 use super::compiled::{Face, Tags};
+use super::roster::Roster;
 use super::space::{Held, Space};
 use super::terms::{Term, Terms};
 use crate::objects::{Change, Kind, Labels, Name, Namespace, NetworkPolicy, Object, Pod, Scope, Str, Versioned};
@@ -37,6 +38,8 @@ pub struct Policies {
     pub(super) config: Config,
     /// Namespace → its policies and pods. Written by [`Self::apply`]; deleted by [`Self::prune`] when it has neither.
     pub(super) spaces: HashMap<Str, Space>,
+    /// The pods of `spaces` as they are now. Written by [`Self::apply`], deleted with the pod.
+    roster: Roster,
     /// The numbers of labels in `spaces`.
     terms: Terms,
     /// Namespace objects by name and time.
@@ -132,15 +135,15 @@ impl Policies {
     }
 
     fn set_policy(&mut self, policy: &Arc<NetworkPolicy>, at: Time) {
-        let (space, terms) = self.space(&policy.name.namespace);
-        if space.set_policy(policy, terms, at) {
+        let (space, terms, roster) = self.space(&policy.name.namespace);
+        if space.set_policy(policy, terms, roster, at) {
             self.touched(at, Touched::PoliciesOf(policy.name.namespace.clone()));
         }
     }
 
     fn remove_policy(&mut self, name: &Name, at: Time) {
         let space = self.spaces.get_mut(&name.namespace);
-        if space.is_some_and(|space| space.remove_policy(&name.name, at)) {
+        if space.is_some_and(|space| space.remove_policy(&name.name, &mut self.roster, at)) {
             self.touched(at, Touched::PoliciesOf(name.namespace.clone()));
         }
     }
@@ -156,15 +159,15 @@ impl Policies {
 
     fn namespace_changed(&mut self, name: &Str, at: Time) {
         if let Some(space) = self.spaces.get_mut(name) {
-            space.labels = namespace_terms(&self.namespaces, &mut self.terms, name);
-            space.since = at;
+            let labels = namespace_terms(&self.namespaces, &mut self.terms, name);
+            space.relabel(labels, at, &mut self.roster);
         }
         self.touched(at, Touched::Namespace(name.clone()));
     }
 
     fn set_pod(&mut self, pod: &Arc<Pod>, at: Time) {
-        let (space, terms) = self.space(&pod.name.namespace);
-        space.set_pod(pod, terms, at);
+        let (space, terms, roster) = self.space(&pod.name.namespace);
+        space.set_pod(pod, terms, roster, at);
         match self.pods.latest(&pod.name) {
             Some(last) if last.uid == pod.uid && last.labels == pod.labels => {}
             Some(last) if last.uid == pod.uid => {
@@ -180,29 +183,30 @@ impl Policies {
         // A pod that is gone has no labels to differ from: attempts of its last moments carry it.
         self.pods.remove(name.clone(), at);
         if let Some(space) = self.spaces.get_mut(&name.namespace) {
-            space.remove_pod(&name.name);
+            space.remove_pod(&name.name, &mut self.roster);
         }
     }
 
-    fn space(&mut self, name: &Str) -> (&mut Space, &mut Terms) {
+    fn space(&mut self, name: &Str) -> (&mut Space, &mut Terms, &mut Roster) {
         let space = self.spaces.entry(name.clone()).or_insert_with(|| {
             let history = self.namespaces.history(name);
             let since = history.last().map_or(Time::BEGINNING, |(from, _)| *from);
             Space::new(namespace_terms(&self.namespaces, &mut self.terms, name), since)
         });
-        (space, &mut self.terms)
+        (space, &mut self.terms, &mut self.roster)
     }
 
     /// Labels of pods that are gone keep their numbers; when these are most, all that lives is numbered anew.
     fn renumber(&mut self) {
-        let living: usize = self.spaces.values().map(Space::count_labels).sum();
+        let living: usize = self.spaces.values().map(|space| space.count_labels(&self.roster)).sum();
         if self.terms.given() < 2 * living + SPARE_TERMS {
             return;
         }
         self.terms = Terms::default();
         for (name, space) in &mut self.spaces {
-            space.labels = namespace_terms(&self.namespaces, &mut self.terms, name);
-            space.renumber(&mut self.terms);
+            let labels = namespace_terms(&self.namespaces, &mut self.terms, name);
+            space.relabel(labels, space.surroundings.since, &mut self.roster);
+            space.renumber(&mut self.terms, &mut self.roster);
         }
     }
 
@@ -257,19 +261,26 @@ impl Policies {
     /// A pod with what is known of it at a time.
     pub(super) fn face<'a>(&'a self, pod: &'a Pod, at: Time) -> Face<'a> {
         let namespace = &pod.name.namespace;
-        let space = self.spaces.get(namespace);
-        let indexed = space.and_then(|space| space.indexed(pod, at));
+        let known = self.roster.of(pod);
+        let surroundings = match known {
+            Some(known) => Some(&known.namespace),
+            None => self.spaces.get(namespace).map(|space| &space.surroundings),
+        };
+        // Another copy of it is known by its name.
+        let known = known.or_else(|| self.roster.get(self.spaces.get(namespace)?.pod(&pod.name.name)?));
+        let indexed = known.filter(|known| known.since <= at && known.is(pod));
         Face {
             pod,
             labels: match indexed {
                 Some(indexed) => Tags::Terms(&indexed.labels),
                 None => Tags::Seen(Seen::of_pod(&pod.labels)),
             },
-            namespace: match space.filter(|space| space.since <= at) {
-                Some(space) => Tags::Terms(&space.labels),
+            namespace: match surroundings.filter(|surroundings| surroundings.since <= at) {
+                Some(surroundings) => Tags::Terms(&surroundings.labels),
                 None => Tags::Seen(Seen::of_namespace(namespace, self.namespace_labels(namespace, at))),
             },
             selection: indexed.map(|indexed| &indexed.selection),
+            home: surroundings.map(|surroundings| &**surroundings),
         }
     }
 

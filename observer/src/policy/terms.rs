@@ -88,9 +88,12 @@ fn number(count: usize) -> u32 {
     u32::try_from(count).expect("fewer than four billion labels fit in memory")
 }
 
-/// A selector in numbers.
+/// A selector in numbers. Most have one requirement, which is then read without going elsewhere.
 #[derive(Debug)]
-pub(super) struct Chooser(Box<[Wanted]>);
+pub(super) struct Chooser {
+    first: Option<Wanted>,
+    others: Box<[Wanted]>,
+}
 
 /// A requirement in numbers.
 #[derive(Debug)]
@@ -104,18 +107,23 @@ enum Wanted {
 
 impl Chooser {
     pub(super) fn new(selector: &Selector, terms: &mut Terms) -> Self {
-        Self(selector.requirements.iter().map(|one| terms.wanted(one)).collect())
+        let mut wanted = selector.requirements.iter().map(|one| terms.wanted(one));
+        Self {
+            first: wanted.next(),
+            others: wanted.collect(),
+        }
     }
 
     /// As [`Selector::matches`].
     pub(super) fn selects(&self, labels: &[Term]) -> bool {
         let value = |key| labels.iter().find(|term| term.key() == key).map(|term| term.value());
-        self.0.iter().all(|wanted| match wanted {
+        let meet = |wanted: &Wanted| match wanted {
             Wanted::Is(term) => labels.contains(term),
             Wanted::In(key, values) => value(*key).is_some_and(|value| values.contains(&value)),
             Wanted::NotIn(key, values) => value(*key).is_none_or(|value| !values.contains(&value)),
             Wanted::Exists(key) => value(*key).is_some(),
             Wanted::DoesNotExist(key) => value(*key).is_none(),
-        })
+        };
+        self.first.as_ref().is_none_or(meet) && self.others.iter().all(meet)
     }
 }
