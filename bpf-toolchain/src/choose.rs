@@ -64,7 +64,10 @@ impl fmt::Display for Missing {
 ///
 /// What is missing, seen from the first compiler that could be used.
 pub fn choose(compilers: &[Compiler], linkers: &[Linker], minimum: Version) -> Result<Toolchain, Missing> {
-    let usable: Vec<&Compiler> = compilers.iter().filter(|c| c.library && c.version >= minimum).collect();
+    let usable: Vec<&Compiler> = compilers
+        .iter()
+        .filter(|c| c.has_source && c.version >= minimum)
+        .collect();
     let Some(first) = usable.first() else {
         return Err(Missing::Library { minimum });
     };
@@ -104,7 +107,7 @@ mod tests {
         patch: 0,
     };
 
-    fn compiler(name: &str, minor: u32, llvm: u32, library: bool) -> Compiler {
+    fn compiler(name: &str, minor: u32, llvm: u32, has_source: bool) -> Compiler {
         let version = Version {
             major: 1,
             minor,
@@ -114,7 +117,7 @@ mod tests {
             sysroot: name.into(),
             version,
             llvm,
-            library,
+            has_source,
             rustup: false,
         }
     }
@@ -141,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_first_compiler_with_its_library_is_taken() {
-        let rustup = |library| compiler("rustup", 95, 22, library);
+        let rustup = |has_source| compiler("rustup", 95, 22, has_source);
         let debian = compiler("/usr", 96, 22, true);
         let linkers = [linker("a", Some(22))];
         check(&[rustup(true), debian.clone()], &linkers, Ok(("rustup", "a")));

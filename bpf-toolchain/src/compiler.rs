@@ -43,7 +43,7 @@ pub struct Compiler {
     /// The major version of the LLVM it was built with.
     pub llvm: u32,
     /// Whether the source of its core library is installed.
-    pub library: bool,
+    pub has_source: bool,
     /// Whether rustup manages it, so that `rustup component add rust-src` can mend a missing library.
     pub rustup: bool,
 }

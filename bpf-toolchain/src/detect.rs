@@ -67,13 +67,13 @@ fn programs(name: &str) -> Vec<PathBuf> {
 fn inspect_compiler(rustc: &Path) -> Option<Compiler> {
     let (version, llvm) = compiler::parse_verbose_version(&answer(rustc, &["--version", "--verbose"])?)?;
     let sysroot = PathBuf::from(answer(rustc, &["--print", "sysroot"])?.trim());
-    let library = sysroot.join("lib/rustlib/src/rust/library/core/src/lib.rs").is_file();
+    let has_source = sysroot.join("lib/rustlib/src/rust/library/core/src/lib.rs").is_file();
     let rustup = sysroot.parent().and_then(Path::file_name) == Some(OsStr::new("toolchains"));
     let compiler = Compiler {
         sysroot,
         version,
         llvm,
-        library,
+        has_source,
         rustup,
     };
     (compiler.rustc().is_file() && compiler.cargo().is_file()).then_some(compiler)

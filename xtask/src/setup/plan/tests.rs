@@ -9,7 +9,7 @@ use super::*;
 
 const NIGHTLY: &str = "nightly-x86_64-unknown-linux-gnu";
 
-fn rustup(name: &str, minor: u32, library: bool) -> Compiler {
+fn rustup(name: &str, minor: u32, has_source: bool) -> Compiler {
     let version = Version {
         major: 1,
         minor,
@@ -20,7 +20,7 @@ fn rustup(name: &str, minor: u32, library: bool) -> Compiler {
         sysroot,
         version,
         llvm: 22,
-        library,
+        has_source,
         rustup: true,
     }
 }
@@ -35,7 +35,7 @@ fn debian(minor: u32) -> Compiler {
         sysroot: "/usr".into(),
         version,
         llvm: 22,
-        library: true,
+        has_source: true,
         rustup: false,
     }
 }
