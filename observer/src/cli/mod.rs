@@ -4,6 +4,7 @@
 
 pub mod explain;
 pub mod filter;
+pub mod lint;
 mod show;
 pub mod status;
 pub mod tail;
@@ -27,6 +28,8 @@ pub struct Cli {
 pub enum Verb {
     /// Watch the connection attempts of this node's pods, live, until Ctrl-C
     Tail(tail::Tail),
+    /// Say what is probably not meant in NetworkPolicies, from manifests alone
+    Lint(lint::Lint),
     /// Say what of this node can be observed, and what is missing
     Status(status::Status),
     /// Explain a cause or any other code that the output uses; without one, list all
@@ -40,13 +43,15 @@ impl Cli {
     /// Does what was asked for and reports an error on standard error.
     #[must_use]
     pub fn run(self) -> ExitCode {
+        let success = |()| ExitCode::SUCCESS;
         let done = match self.verb {
-            Verb::Tail(tail) => tail.run(),
-            Verb::Status(status) => status.run(&mut io::stdout().lock()),
-            Verb::Explain(explain) => explain.run(&mut io::stdout().lock()),
+            Verb::Tail(tail) => tail.run().map(success),
+            Verb::Lint(lint) => lint.run(&mut io::stdout().lock(), &mut io::stderr().lock()),
+            Verb::Status(status) => status.run(&mut io::stdout().lock()).map(success),
+            Verb::Explain(explain) => explain.run(&mut io::stdout().lock()).map(success),
         };
         match done {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(code) => code,
             // Who read our output has seen enough.
             Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
             Err(error) => {

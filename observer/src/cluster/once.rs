@@ -51,6 +51,8 @@ impl Snapshot {
             problems.sort();
             return Err(Errors(problems));
         }
+        let mut warnings = found.warnings;
+        warnings.extend(super::watch::foreign(&found.changes));
         let mut spots = BTreeMap::new();
         let mut templates = Vec::new();
         for (path, what, spot) in store.spots() {
@@ -67,7 +69,7 @@ impl Snapshot {
         Ok(Self {
             changes: found.changes,
             templates,
-            warnings: found.warnings,
+            warnings,
             spots,
             lines: RefCell::default(),
         })

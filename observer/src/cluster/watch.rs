@@ -284,7 +284,7 @@ fn told(difference: Difference) -> Update {
 }
 
 /// A line for each policy that is not evaluated.
-fn foreign(changes: &[Change]) -> impl Iterator<Item = String> {
+pub(super) fn foreign(changes: &[Change]) -> impl Iterator<Item = String> {
     changes.iter().filter_map(|change| match change {
         Change::Foreign { policy, .. } => Some(format!(
             "{policy} is of a kind that is not evaluated: attempts that it may concern are undecidable (foreign-policy)"
