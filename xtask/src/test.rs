@@ -10,7 +10,14 @@ use crate::{build, fuzz, setup, shell};
 pub(crate) struct Arguments {
     /// Only tests whose name contains this; documentation and fuzz targets are then left out.
     filter: Option<String>,
+    /// Only the comparison of the policies' evaluator with the reference, over as many clusters as a night allows: each of
+    /// them is asked more than a thousand questions. `PROPTEST_CASES` sets how many.
+    #[arg(long, conflicts_with = "filter")]
+    thorough: bool,
 }
+
+/// Clusters of the thorough comparison: some thirty million answers.
+const THOROUGH_CASES: &str = "10000";
 
 /// The package whose integration tests need root and the kernel.
 const KERNEL: &str = "observer-tests";
@@ -21,6 +28,9 @@ const FUZZ_SECONDS: u32 = 20;
 /// The verb.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     setup::ensure()?;
+    if arguments.thorough {
+        return thorough();
+    }
     let observer = build::observer(false)?;
     let test = |mut command: Command| {
         command.env("OBSERVER_BIN", &observer);
@@ -43,6 +53,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         fuzz::briefly(FUZZ_SECONDS)?;
     }
     Ok(())
+}
+
+fn thorough() -> Result<()> {
+    let mut command = shell::cargo("test --release --package observer --lib policy::tests::equal".split(' '));
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        command.env("PROPTEST_CASES", THOROUGH_CASES);
+    }
+    shell::run(&mut command)
 }
 
 /// The arguments of each cargo call.

@@ -6,6 +6,7 @@ use ipnetwork::IpNetwork;
 
 use super::Direction;
 use super::closeness::Seen;
+use super::faults::faulty;
 use super::matching::isolates;
 use super::roster::Surroundings;
 use super::space::Selection;
@@ -71,7 +72,15 @@ impl CompiledRule {
     pub(super) fn has_port(&self, protocol: Protocol, port: u16) -> Option<bool> {
         let ports = self.ports.as_ref()?;
         let mut ranges = ports.ranges[..ports.count].iter();
-        Some(ports.count == 0 || ranges.any(|(of, first, last)| *of == protocol && (*first..=*last).contains(&port)))
+        if ports.count == 0 {
+            return Some(!faulty!(NoPortsMatchNone));
+        }
+        Some(ranges.any(|(of, first, last)| {
+            (*of == protocol || faulty!(IgnoreProtocol))
+                && (*first..=*last).contains(&port)
+                && !(faulty!(LeaveOutFirstPort) && port == *first)
+                && !(faulty!(LeaveOutLastPort) && port == *last)
+        }))
     }
 }
 
@@ -158,9 +167,11 @@ impl Compiled {
 
     /// The rules of a direction, each with its compiled form.
     pub(super) fn rules(&self, direction: Direction) -> impl Iterator<Item = (&Rule, &CompiledRule)> {
-        let (rules, compiled) = match direction {
-            Direction::Ingress => (&self.policy.ingress, &self.ingress),
-            Direction::Egress => (&self.policy.egress, &self.egress),
+        let ingress = (direction == Direction::Ingress) != faulty!(SwapDirections);
+        let (rules, compiled) = if ingress {
+            (&self.policy.ingress, &self.ingress)
+        } else {
+            (&self.policy.egress, &self.egress)
         };
         rules.iter().zip(compiled)
     }
@@ -172,6 +183,6 @@ impl Compiled {
 
     /// Whether it isolates a pod of its namespace in a direction.
     pub(super) fn isolates(&self, labels: Tags<'_>, direction: Direction) -> bool {
-        isolates(&self.policy, direction) && self.selects(labels)
+        (isolates(&self.policy, direction) || faulty!(IgnorePolicyTypes)) && self.selects(labels)
     }
 }

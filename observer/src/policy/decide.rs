@@ -1,6 +1,7 @@
 //! The answer alone: what every possible world says, and whether they agree. Does not allocate.
 
 use super::compiled::Face;
+use super::faults::faulty;
 use super::matching::{Scene, isolates};
 use super::store::Touched;
 use super::worlds::{Answers, Open, Role, Side, Truth, sides};
@@ -111,7 +112,7 @@ impl Policies {
             .filter(|(_, what)| concerns(what, question))
             .map(|(at, _)| *at)
             .peekable();
-        if changes.peek().is_some() {
+        if changes.peek().is_some() && !faulty!(NoWindow) {
             let denied = now.decision == Decision::Denied;
             let turned = std::iter::once(after).chain(changes).any(|at| {
                 let then = self.worlds(question, direction, at, true, |pod| self.face(pod, at));
@@ -244,6 +245,9 @@ impl Scene<'_> {
         let mut allowed = Truth::No;
         let mut open = 0;
         for policy in self.isolating() {
+            if isolated && faulty!(FirstPolicyOnly) {
+                break;
+            }
             if !isolated {
                 isolated = true;
                 allowed = self.always_allowed(&mut open);
@@ -265,10 +269,14 @@ impl Scene<'_> {
     pub(super) fn always_allowed(&self, open: &mut u8) -> Truth {
         if let (Some(subject), Some(peer)) = (&self.subject_face, &self.peer_face)
             && subject.is_same_pod(peer)
+            && !faulty!(NotItself)
         {
             return Truth::Yes;
         }
         let own = self.subject.role.is_own_node(self.peer.role);
+        if faulty!(NotOwnNode) {
+            return Truth::No;
+        }
         if own == Truth::Maybe {
             *open |= Open::Node as u8;
         }

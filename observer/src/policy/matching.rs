@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnetwork::IpNetwork;
 
 use super::compiled::{Compiled, CompiledPeer, CompiledRule, Face};
+use super::faults::faulty;
 use super::worlds::{Open, Role, Side, Truth};
 use super::{Direction, Policies, Question};
 use crate::objects::{NetworkPolicy, Peer, Pod, PortMatch, PortRule, Protocol, Rule};
@@ -117,13 +118,20 @@ impl<'a> Scene<'a> {
             Some(has) => Truth::from(has),
             None => self.ports_match(&rule.ports, open),
         };
-        if port == Truth::No || compiled.peers.is_empty() {
+        if compiled.peers.is_empty() {
+            return if faulty!(NoPeersMatchNone) { Truth::No } else { port };
+        }
+        if port == Truth::No && !faulty!(PeerOrPort) {
             return port;
         }
+        let both = if faulty!(PeerOrPort) { Truth::max } else { Truth::min };
         let peers = (0..).zip(&compiled.peers);
-        port.min(any(peers, |(at, compiled)| {
-            self.peer_matches(&policy.policy, compiled, || &rule.peers[at], open)
-        }))
+        both(
+            port,
+            any(peers, |(at, compiled)| {
+                self.peer_matches(&policy.policy, compiled, || &rule.peers[at], open)
+            }),
+        )
     }
 
     /// `peer` is only read where the compiled form does not tell.
@@ -151,19 +159,24 @@ impl<'a> Scene<'a> {
                 let namespace = match namespaces {
                     None => match &self.subject_face {
                         // The policies of a pod are those of its namespace.
-                        Some(subject) => subject.is_of_same_namespace(&face),
+                        Some(subject) => subject.is_of_same_namespace(&face) || faulty!(AllNamespaces),
                         None => policy.name.namespace == face.pod.name.namespace,
                     },
-                    Some(chooser) => face.namespace.are_selected(|| selectors().0, chooser),
+                    Some(chooser) => {
+                        faulty!(IgnoreNamespaceSelector) || face.namespace.are_selected(|| selectors().0, chooser)
+                    }
                 };
                 let of_pod = |chooser| face.labels.are_selected(|| selectors().1, chooser);
-                Truth::from(namespace && pods.as_ref().is_none_or(of_pod))
+                let alone = faulty!(IgnorePodSelectorBeside) && namespaces.is_some();
+                Truth::from(namespace && (alone || pods.as_ref().is_none_or(of_pod)))
             }
         }
     }
 
     pub(super) fn block_matches(&self, cidr: &IpNetwork, except: &[IpNetwork]) -> bool {
-        (self.blocks_match_pods || !matches!(self.peer.role, Role::Pod(_))) && in_block(self.peer.address, cidr, except)
+        let except = if faulty!(IgnoreExceptions) { &[] } else { except };
+        ((self.blocks_match_pods && !faulty!(BlocksMissPods)) || !matches!(self.peer.role, Role::Pod(_)))
+            && in_block(self.peer.address, cidr, except)
     }
 
     /// Whether a peer that is no known pod may be one that selectors match.
@@ -192,7 +205,7 @@ impl<'a> Scene<'a> {
             PortMatch::Range(first, last) => Truth::from((*first..=*last).contains(&self.port)),
             PortMatch::Name(name) => match self.destination() {
                 Role::Pod(pod) | Role::HostPod { pod, .. } => {
-                    Truth::from(pod.port_named(name, rule.protocol) == Some(self.port))
+                    Truth::from(pod.port_named(name, rule.protocol) == Some(self.port) || faulty!(AnyNameFits))
                 }
                 // Only pods have named ports.
                 Role::Node(_) | Role::External => Truth::No,

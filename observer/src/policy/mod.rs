@@ -17,6 +17,7 @@ mod closeness;
 mod compiled;
 mod decide;
 mod explain;
+mod faults;
 pub mod lint;
 mod matching;
 mod nearest;

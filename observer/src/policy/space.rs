@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Direction;
 use super::compiled::{Compiled, Tags};
+use super::faults::faulty;
 use super::roster::{Indexed, Place, Roster, Surroundings};
 use super::terms::{Term, Terms};
 use crate::objects::{NetworkPolicy, Pod, Str};
@@ -83,7 +84,9 @@ impl Space {
     pub(super) fn relabel(&mut self, labels: Box<[Term]>, since: Time, roster: &mut Roster) {
         self.surroundings = Arc::new(Surroundings { labels, since });
         for place in self.pods.values() {
-            if let Some(pod) = roster.get_mut(*place) {
+            if let Some(pod) = roster.get_mut(*place)
+                && !faulty!(KeepNamespaceLabels)
+            {
                 pod.namespace = self.surroundings.clone();
             }
         }
@@ -142,7 +145,7 @@ impl Space {
                 .iter()
                 .flatten()
                 .any(|policy| pod.selection.holds(policy) || policy.selects(Tags::Terms(&pod.labels)));
-            if concerned {
+            if concerned && !faulty!(KeepIndex) {
                 pod.selection = Selection::of(&self.policies, &pod.labels);
                 pod.since = at;
             }
@@ -152,7 +155,7 @@ impl Space {
     pub(super) fn set_pod(&mut self, pod: &Arc<Pod>, terms: &mut Terms, roster: &mut Roster, at: Time) {
         let place = self.pods.get(&pod.name.name).copied();
         if let Some(place) = place
-            && roster.get(place).is_some_and(|indexed| indexed.is(pod))
+            && (faulty!(KeepSelection) || roster.get(place).is_some_and(|indexed| indexed.is(pod)))
         {
             roster.replace(place, pod);
             return;

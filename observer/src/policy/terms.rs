@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::faults::faulty;
 use crate::objects::{Labels, Operator, Requirement, Selector, Str};
 
 /// One label: its key's number in the high half, the number of its value among that key's values in the low half.
@@ -118,12 +119,15 @@ impl Chooser {
     pub(super) fn selects(&self, labels: &[Term]) -> bool {
         let value = |key| labels.iter().find(|term| term.key() == key).map(|term| term.value());
         let meet = |wanted: &Wanted| match wanted {
-            Wanted::Is(term) => labels.contains(term),
-            Wanted::In(key, values) => value(*key).is_some_and(|value| values.contains(&value)),
-            Wanted::NotIn(key, values) => value(*key).is_none_or(|value| !values.contains(&value)),
-            Wanted::Exists(key) => value(*key).is_some(),
-            Wanted::DoesNotExist(key) => value(*key).is_none(),
+            Wanted::Is(term) => labels.contains(term) || (faulty!(IgnoreValue) && value(term.key()).is_some()),
+            Wanted::In(key, values) => value(*key).is_some_and(|value| {
+                let values = if faulty!(FirstValueOnly) { &values[..1] } else { values };
+                values.contains(&value)
+            }),
+            Wanted::NotIn(key, values) => value(*key).map_or(!faulty!(NotInWantsKey), |value| !values.contains(&value)),
+            Wanted::Exists(key) => value(*key).is_some() || faulty!(ExistsAlways),
+            Wanted::DoesNotExist(key) => value(*key).is_none() || faulty!(DoesNotExistAlways),
         };
-        self.first.as_ref().is_none_or(meet) && self.others.iter().all(meet)
+        self.first.as_ref().is_none_or(meet) && (faulty!(FirstRequirementOnly) || self.others.iter().all(meet))
     }
 }

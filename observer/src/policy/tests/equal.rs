@@ -1,12 +1,14 @@
 //! The evaluator and the reference say the same of generated clusters.
 //!
 //! Clusters are made of the short strings of `fixtures`, so that a counterexample reads as a case that one could type.
-//! `PROPTEST_CASES` sets how many clusters; each is asked every question that its parties make.
+//! `PROPTEST_CASES` sets how many clusters; each is asked every question that its parties make. `cargo xtask test --thorough`
+//! asks ten thousand.
 
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use proptest::test_runner::{TestError, TestRunner};
 
 use super::fixtures::{Cluster, container_port, egress, ingress, labels, name, namespace, rule};
 use super::nearest::remedies_work;
@@ -247,6 +249,112 @@ fn config() -> ProptestConfig {
     }
 }
 
+/// What is compared with the reference.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Comparison {
+    /// A cluster that stays as it is.
+    AtRest,
+    /// A cluster that changes.
+    InTime,
+}
+
+impl Comparison {
+    pub(super) const ALL: [Self; 2] = [Self::AtRest, Self::InTime];
+}
+
+/// The counterexample that is found in as many clusters as the runner is configured for.
+pub(super) fn counterexample(comparison: Comparison, runner: &mut TestRunner) -> Option<String> {
+    fn told<T>(result: Result<(), TestError<T>>) -> Option<String> {
+        match result {
+            Ok(()) => None,
+            Err(TestError::Fail(why, _)) => Some(why.to_string()),
+            Err(TestError::Abort(why)) => panic!("{why}"),
+        }
+    }
+    match comparison {
+        Comparison::AtRest => {
+            let clusters = (policies(6), pods(), select(&LABELS), select(&LABELS));
+            told(runner.run(&clusters, |(policies, pods, n, m)| is_equal(&policies, &pods, [n, m])))
+        }
+        Comparison::InTime => {
+            let clusters = (pods(), steps());
+            told(runner.run(&clusters, |(pods, steps)| every_version_is_asked(&pods, steps)))
+        }
+    }
+}
+
+/// Policies that change, labels of a namespace and of a pod, and whether policies that are there are removed.
+type Step = (Vec<PolicyText>, &'static str, &'static str, bool);
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec((policies(1), select(&LABELS), select(&LABELS), any::<bool>()), 1..6)
+}
+
+fn is_equal(policies: &[PolicyText], pods: &[PodText], [n, m]: [&str; 2]) -> Result<(), TestCaseError> {
+    // The third namespace has no object.
+    let mut cluster = cluster(pods, &[n, m]);
+    let moment = moment(policies, &[n, m]);
+    for policy in policies {
+        cluster = cluster.policy(policy.policy());
+    }
+    for (text, question) in questions(&cluster, &PARTIES, Time(1_000_000_000_000)) {
+        for (direction, decided) in both(&cluster.policies, &question) {
+            let expected = consensus(&answers(&moment, &question, direction, &[]));
+            prop_assert_eq!(decided.decision, expected, "{} of {}", direction, text);
+            prop_assert!(decided.undecidable != Some(Undecidable::Changing));
+        }
+    }
+    Ok(())
+}
+
+fn every_version_is_asked(pods: &[PodText], steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut cluster = cluster(pods, &["", ""]);
+    let mut text: Vec<PolicyText> = Vec::new();
+    let mut moments = vec![(Time::BEGINNING, moment(&[], &["", ""]))];
+    let mut relabelled = cluster.find("n/0");
+    for (second, (policies, namespace_labels, pod_labels, remove)) in (10..).zip(steps) {
+        let at = Time(second * 1_000_000_000);
+        let changed = text.clone();
+        for policy in &policies {
+            if remove && changed.iter().any(|other| other.of == policy.of) {
+                text.retain(|other| other.of != policy.of);
+                cluster
+                    .policies
+                    .apply(&Change::Remove(Kind::NetworkPolicy, name(&policy.of)), at);
+            } else {
+                text.push(policy.clone());
+                cluster.set(Object::NetworkPolicy(Arc::new(policy.policy())), at);
+            }
+        }
+        cluster.set(namespace("n", namespace_labels), at);
+        relabelled = Arc::new(Pod {
+            labels: labels(pod_labels),
+            ..(*relabelled).clone()
+        });
+        cluster.set(Object::Pod(relabelled.clone()), at);
+        cluster.pods[0] = relabelled.clone();
+        let mut now = moment(&text, &[namespace_labels, ""]);
+        now.pods.push(relabelled.clone());
+        moments.push((at, now));
+        if second % 2 == 0 {
+            cluster.policies.prune(at);
+        }
+        for (text, question) in questions(&cluster, &["n/0", "m/1", "n/3", "node n2", "1.2.3.4"], at) {
+            let after = at - cluster.policies.config.window;
+            let last_before = moments.iter().rposition(|(from, _)| *from <= after).unwrap_or(0);
+            for (direction, decided) in both(&cluster.policies, &question) {
+                let seen: Vec<_> = moments[last_before..]
+                    .iter()
+                    .rev()
+                    .flat_map(|(_, moment)| answers(moment, &question, direction, &[]))
+                    .collect();
+                prop_assert_eq!(decided.decision, consensus(&seen), "{} of {}", direction, text);
+            }
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(config())]
 
@@ -257,19 +365,7 @@ proptest! {
         n in select(&LABELS),
         m in select(&LABELS),
     ) {
-        // The third namespace has no object.
-        let mut cluster = cluster(&pods, &[n, m]);
-        let moment = moment(&policies, &[n, m]);
-        for policy in &policies {
-            cluster = cluster.policy(policy.policy());
-        }
-        for (text, question) in questions(&cluster, &PARTIES, Time(1_000_000_000_000)) {
-            for (direction, decided) in both(&cluster.policies, &question) {
-                let expected = consensus(&answers(&moment, &question, direction, &[]));
-                prop_assert_eq!(decided.decision, expected, "{} of {}", direction, text);
-                prop_assert!(decided.undecidable != Some(Undecidable::Changing));
-            }
-        }
+        is_equal(&policies, &pods, [n, m])?;
     }
 
     #[test]
@@ -309,47 +405,9 @@ proptest! {
     #[test]
     fn every_version_within_the_window_is_asked(
         pods in pods(),
-        steps in prop::collection::vec((policies(1), select(&LABELS), select(&LABELS), any::<bool>()), 1..6),
+        steps in steps(),
     ) {
-        let mut cluster = cluster(&pods, &["", ""]);
-        let mut text: Vec<PolicyText> = Vec::new();
-        let mut moments = vec![(Time::BEGINNING, moment(&[], &["", ""]))];
-        let mut relabelled = cluster.find("n/0");
-        for (second, (policies, namespace_labels, pod_labels, remove)) in (10..).zip(steps) {
-            let at = Time(second * 1_000_000_000);
-            let changed = text.clone();
-            for policy in &policies {
-                if remove && changed.iter().any(|other| other.of == policy.of) {
-                    text.retain(|other| other.of != policy.of);
-                    cluster.policies.apply(&Change::Remove(Kind::NetworkPolicy, name(&policy.of)), at);
-                } else {
-                    text.push(policy.clone());
-                    cluster.set(Object::NetworkPolicy(Arc::new(policy.policy())), at);
-                }
-            }
-            cluster.set(namespace("n", namespace_labels), at);
-            relabelled = Arc::new(Pod { labels: labels(pod_labels), ..(*relabelled).clone() });
-            cluster.set(Object::Pod(relabelled.clone()), at);
-            cluster.pods[0] = relabelled.clone();
-            let mut now = moment(&text, &[namespace_labels, ""]);
-            now.pods.push(relabelled.clone());
-            moments.push((at, now));
-            if second % 2 == 0 {
-                cluster.policies.prune(at);
-            }
-            for (text, question) in questions(&cluster, &["n/0", "m/1", "n/3", "node n2", "1.2.3.4"], at) {
-                let after = at - cluster.policies.config.window;
-                let last_before = moments.iter().rposition(|(from, _)| *from <= after).unwrap_or(0);
-                for (direction, decided) in both(&cluster.policies, &question) {
-                    let seen: Vec<_> = moments[last_before..]
-                        .iter()
-                        .rev()
-                        .flat_map(|(_, moment)| answers(moment, &question, direction, &[]))
-                        .collect();
-                    prop_assert_eq!(decided.decision, consensus(&seen), "{} of {}", direction, text);
-                }
-            }
-        }
+        every_version_is_asked(&pods, steps)?;
     }
 
     #[test]

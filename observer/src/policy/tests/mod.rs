@@ -2,6 +2,7 @@
 
 mod equal;
 pub(crate) mod fixtures;
+mod mutations;
 mod nearest;
 mod open_corners;
 mod semantics;
