@@ -254,9 +254,12 @@ impl<S: Surroundings> Facts<'_, S> {
         if self.answered_drops().any(no_socket) {
             return (Outcome::Refused, Some(Origin::Node));
         }
-        // A kernel that gives no reasons cannot tell a missing socket from a filter: on the own address it was the socket.
+        // Where neither reason nor function tells a missing socket from a filter: on the own address it was the socket.
         let own = self.own_stack();
-        if self.answered_drops().any(|drop| !own || drop.reason.is_some()) {
+        if self
+            .answered_drops()
+            .any(|drop| !own || drop.reason.is_some() || drop.netfilter().is_some())
+        {
             return (Outcome::Rejected, Some(Origin::Path));
         }
         if own {
@@ -281,9 +284,10 @@ impl<S: Surroundings> Facts<'_, S> {
         let inside = Place::Pod {
             ifindex: sink.facts.ifindex,
         };
-        self.open.drops.iter().any(|drop| {
-            drop.segment == Segment::Syn && drop.place == inside && drop.reason.as_deref() == Some("NETFILTER_DROP")
-        })
+        self.open
+            .drops
+            .iter()
+            .any(|drop| drop.segment == Segment::Syn && drop.place == inside && drop.netfilter().is_some())
     }
 
     /// The SYN went to the node itself: its own address, and nothing that would be translated.

@@ -17,6 +17,7 @@ mod held;
 mod icmp;
 mod join;
 mod leg;
+mod netfilter;
 mod open;
 mod table;
 mod telling;
@@ -27,5 +28,6 @@ mod types;
 mod tests;
 
 pub use config::{Config, Counters};
+pub use netfilter::Netfilter;
 pub use tracker::Tracker;
 pub use types::*;

@@ -3,7 +3,7 @@
 //! Reasons are spelled as `enum skb_drop_reason` of the running kernel spells them, without prefix (include/net/dropreason-core.h;
 //! renamed ones under each name they had). Where the reason says nothing (`NOT_SPECIFIED`; none before 5.17), the function does.
 
-use crate::attempt::Drop;
+use crate::attempt::{Drop, Netfilter};
 
 /// The part of the kernel that freed a packet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
@@ -46,9 +46,8 @@ const NO_SOCKET: &str = "no socket takes it";
 const QUEUE: &str = "a queue was full";
 const MEMORY: &str = "the kernel was short of memory";
 
-/// By reason.
+/// By reason, beside netfilter's own.
 const REASONS: &[(&str, Stage, &str)] = &[
-    ("NETFILTER_DROP", Stage::Filter, NETFILTER),
     ("TC_INGRESS", Stage::Filter, TC_IN),
     ("QDISC_INGRESS", Stage::Filter, TC_IN),
     ("TC_EGRESS", Stage::Filter, TC_OUT),
@@ -109,16 +108,8 @@ const REASONS: &[(&str, Stage, &str)] = &[
     ),
 ];
 
-/// By function, where the reason says nothing.
+/// By function, where the reason says nothing, beside netfilter's own.
 const FUNCTIONS: &[(&str, Stage, &str)] = &[
-    ("nf_hook_slow", Stage::Filter, NETFILTER),
-    ("nf_hook_slow_list", Stage::Filter, NETFILTER),
-    ("nft_do_chain", Stage::Filter, NETFILTER),
-    ("ipt_do_table", Stage::Filter, NETFILTER),
-    ("ip6t_do_table", Stage::Filter, NETFILTER),
-    ("nfqnl_reinject", Stage::Filter, NFQUEUE),
-    ("nf_reinject", Stage::Filter, NFQUEUE),
-    ("nfqnl_recv_verdict", Stage::Filter, NFQUEUE),
     ("sch_handle_ingress", Stage::Filter, TC_IN),
     ("sch_handle_egress", Stage::Filter, TC_OUT),
     (
@@ -153,13 +144,16 @@ const FUNCTIONS: &[(&str, Stage, &str)] = &[
 /// What `drop` means.
 #[must_use]
 pub fn read(drop: &Drop) -> Reading {
-    let by_reason = drop
-        .reason
-        .as_deref()
-        .filter(|reason| *reason != "NOT_SPECIFIED")
-        .and_then(|reason| look_up(REASONS, reason));
-    let by_function = || function(drop).and_then(|name| look_up(FUNCTIONS, name));
-    by_reason.or_else(by_function).unwrap_or(Reading {
+    let by_netfilter = drop.netfilter().map(|part| Reading {
+        stage: Stage::Filter,
+        words: match part {
+            Netfilter::Verdict => NETFILTER,
+            Netfilter::Queue => NFQUEUE,
+        },
+    });
+    let by_reason = || look_up(REASONS, drop.stated_reason()?);
+    let by_function = || look_up(FUNCTIONS, drop.function_name()?);
+    by_netfilter.or_else(by_reason).or_else(by_function).unwrap_or(Reading {
         stage: Stage::Other,
         words: "the kernel dropped it",
     })
@@ -169,13 +163,8 @@ pub fn read(drop: &Drop) -> Reading {
 /// (net/netfilter/nf_conntrack_core.c returns `NF_DROP`), as iptables rules do; an nftables rule or NFQUEUE frees elsewhere.
 #[must_use]
 pub fn may_be_conntrack(drop: &Drop) -> bool {
-    read(drop).words == NETFILTER && function(drop).is_none_or(|name| name.starts_with("nf_hook_slow"))
-}
-
-/// The function's name without what the compiler appended (`.isra.0`).
-fn function(drop: &Drop) -> Option<&str> {
-    let name = drop.function.as_deref()?;
-    name.split(['.', '+', ' ']).next()
+    drop.netfilter() == Some(Netfilter::Verdict)
+        && drop.function_name().is_none_or(|name| name.starts_with("nf_hook_slow"))
 }
 
 fn look_up(table: &[(&str, Stage, &'static str)], name: &str) -> Option<Reading> {

@@ -178,6 +178,46 @@ fn a_reset_and_a_drop_on_the_node_are_a_filter() {
 }
 
 #[test]
+fn a_filter_inside_the_destination_pod_on_a_kernel_that_gives_no_reasons() {
+    check(
+        "
+        0    syn  from-a a>b
+        0.1  syn  to-b   a>b
+        0.2  drop pod-b  a>b syn - nf_hook_slow.isra.0
+        0.3  rst  to-b   a>b
+        0.4  rst  from-a a>b
+        100  syn  from-a a>b#101
+        100  syn  to-b   a>b#101
+        100  drop pod-b  a>b#101 syn - tcp_v4_rcv
+        100  rst  to-b   a>b#101
+        100  rst  from-a a>b#101
+        ",
+        "
+        1 5.4 Final a>b Rejected by DestinationPod Delivered syns=1 points=from-a,to-b drops=-
+        2 105 Final a>b Refused by DestinationPod Delivered syns=1 points=from-a,to-b drops=- recent-reject=rst answered
+        ",
+    );
+}
+
+#[test]
+fn a_filter_on_the_nodes_own_address_on_a_kernel_that_gives_no_reasons() {
+    check(
+        "
+        0    syn  from-a a>n
+        0.2  rst  from-a a>n
+        0.3  drop node   a>n syn - nf_hook_slow
+        100  syn  from-a a>n#101
+        100  rst  from-a a>n#101
+        100  drop node   a>n#101 syn - tcp_v4_rcv
+        ",
+        "
+        1 5.2 Final a>n Rejected by Path LeftSource syns=1 destination=not-observed points=from-a drops=-
+        2 105 Final a>n Refused by Node Unknown syns=1 destination=not-observed points=from-a drops=- recent-reject=rst
+        ",
+    );
+}
+
+#[test]
 fn a_filter_inside_the_destination_pod() {
     check(
         "

@@ -6,7 +6,7 @@
 //! 0.1   synack to-b    a>b                   its SYN-ACK passes b's interface: an event, and the entry is gone
 //! 0.2   rst    from-a  a>v                   likewise; `abort` is the client's RST
 //! 0.2   icmp   from-a  a>v port n            an ICMP error by n: port, host, prohibited, ttl, too-big
-//! 0.2   drop   node    a>b syn NO_SOCKET     kfree_skb in the node's namespace, or in pod-a's
+//! 0.2   drop   node    a>b syn NO_SOCKET     kfree_skb in the node's namespace, or in pod-a's; a function may follow
 //! 0     point  b       blind                 what b's to-pod hook is worth: blind, assumed, proven; `nowhere` unbinds b
 //! 0     gone   b                             b's interface is not observed any more
 //! 5     lost                                 events were lost
@@ -312,8 +312,11 @@ impl Lab {
             client,
             server,
             isn,
-            reason: rest.first().map(|reason| (*reason).into()),
-            function: None,
+            reason: rest
+                .first()
+                .filter(|reason| **reason != "-")
+                .map(|reason| (*reason).into()),
+            function: rest.get(1).map(|function| (*function).into()),
         }));
     }
 
