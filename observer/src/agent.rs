@@ -37,6 +37,18 @@ const SWEEP_GAP: Duration = Duration::from_millis(10);
 /// How often the node's state (connection tracking) is read.
 const NODE_STATE_EVERY: Duration = Duration::from_secs(1);
 
+/// How often is said that something was left out, if more was.
+const SHORTFALLS_EVERY: Duration = Duration::from_secs(10);
+
+/// Counters that stay zero while all is well.
+const SHORTFALLS: [&str; 5] = [
+    "packets_unparsed",
+    "drops_unread",
+    "sightings_refused",
+    "drops_given_up",
+    "decisions_unwitnessed",
+];
+
 /// Outputs that may wait for the reader before the loop waits too.
 const WAITING: usize = 4096;
 
@@ -51,8 +63,10 @@ pub enum Output {
     Warning(String),
     /// Events or table entries were lost.
     Lost(u64),
-    /// Attempts that were still undecided at the end.
-    Unfinished(u64),
+    /// Something was left out that should not have been; everything that was counted so far, by name.
+    Shortfall(BTreeMap<&'static str, u64>),
+    /// Everything that was counted, at the end.
+    Counters(BTreeMap<&'static str, u64>),
 }
 
 /// What of the node is observed: interfaces, and which pods they are.
@@ -74,6 +88,8 @@ pub struct Agent {
     node: Str,
     points: BTreeMap<u32, Point>,
     covered: Option<NodeCoverage>,
+    /// The sum of [`SHORTFALLS`] when it was told last.
+    told_shortfalls: u64,
     swept: Instant,
     output: mpsc::Sender<Output>,
 }
@@ -99,6 +115,7 @@ impl Agent {
             node,
             points,
             covered,
+            told_shortfalls: 0,
             swept,
             output,
         };
@@ -112,9 +129,8 @@ impl Agent {
             () = stop => true,
         };
         if stopped && self.sweep().await.is_ok() && self.input(Input::Finish).await.is_ok() {
-            let unfinished = self.engine.counters().unfinished;
             // Nobody is left to tell that nobody is left.
-            let _ = self.say(Output::Unfinished(unfinished)).await;
+            let _ = self.say(Output::Counters(self.counters())).await;
         }
         self.probe.stop();
     }
@@ -122,6 +138,8 @@ impl Agent {
     async fn follow(&mut self) -> ReaderGone {
         let mut node_states = interval(NODE_STATE_EVERY);
         node_states.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut shortfalls = interval(SHORTFALLS_EVERY);
+        shortfalls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let next_sweep = self.next_sweep();
             let said = tokio::select! {
@@ -130,10 +148,8 @@ impl Agent {
                 () = sleep_until(next_sweep) => self.sweep().await,
                 // Else `--last` and a broken pipe would wait for traffic that may never come.
                 () = self.output.closed() => return ReaderGone,
-                _ = node_states.tick() => {
-                    let state = NodeState { conntrack: self.probe.conntrack() };
-                    self.input(Input::NodeState(state)).await
-                }
+                _ = node_states.tick() => self.look_at_node().await,
+                _ = shortfalls.tick() => self.tell_shortfalls().await,
             };
             if let Err(gone) = said {
                 return gone;
@@ -247,6 +263,28 @@ impl Agent {
         }
         self.covered = Some(covered.clone());
         self.say(Output::Coverage(Box::new(covered))).await
+    }
+
+    async fn look_at_node(&mut self) -> Result<(), ReaderGone> {
+        let conntrack = self.probe.conntrack();
+        self.input(Input::NodeState(NodeState { conntrack })).await
+    }
+
+    /// Everything that the kernel side and the tracker count.
+    fn counters(&self) -> BTreeMap<&'static str, u64> {
+        let kernel = self.probe.counters().ok();
+        let kernel = kernel.iter().flat_map(|counters| counters.named());
+        kernel.chain(self.engine.counters().named()).collect()
+    }
+
+    async fn tell_shortfalls(&mut self) -> Result<(), ReaderGone> {
+        let counters = self.counters();
+        let sum = SHORTFALLS.iter().filter_map(|name| counters.get(name)).sum();
+        if sum == self.told_shortfalls {
+            return Ok(());
+        }
+        self.told_shortfalls = sum;
+        self.say(Output::Shortfall(counters)).await
     }
 
     async fn say(&self, output: Output) -> Result<(), ReaderGone> {

@@ -74,3 +74,24 @@ pub struct Counters {
     /// Attempts that were still open at the end.
     pub unfinished: u64,
 }
+
+impl Counters {
+    /// Each with its name, as metrics and the tail show it.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        [
+            ("sightings_refused", self.refused),
+            ("attempts_forgotten", self.forgotten),
+            ("sightings_stale", self.stale),
+            ("answers_unmatched", self.answers_unmatched),
+            ("sightings_ambiguous", self.ambiguous),
+            ("facts_left_out", self.facts_left_out),
+            ("drops_unmatched", self.drops_unmatched),
+            ("drops_given_up", self.drops_given_up),
+            ("edges_given_up", self.edges_given_up),
+            ("decisions_unwitnessed", self.unwitnessed),
+            ("attempts_hidden", self.hidden),
+            ("attempts_unfinished", self.unfinished),
+        ]
+        .into_iter()
+    }
+}

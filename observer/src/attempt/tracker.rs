@@ -297,6 +297,8 @@ impl Tracker {
                     self.step(serial, surroundings, out);
                 }
             }
+            // A RST that dies ends nothing, and a storm of them must not crowd out what a SYN left behind.
+            Found::None if drop.segment == Segment::Rst => self.held.unmatched += 1,
             Found::None => self.held.put(drop, self.now),
         }
     }

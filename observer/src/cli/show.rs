@@ -1,7 +1,7 @@
 //! Prints what an agent gives: attempts that pass the filter on standard output, everything about the observer itself on
 //! standard error, or as status records where the output is JSON.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, StdoutLock, Write};
 use std::num::NonZeroU64;
 
@@ -141,7 +141,8 @@ impl Shower {
                 let text = format!("{count} events were lost: what is said of attempts at this time is less sure");
                 self.tell(to, Event::Lost, &text, fields(json!({ "count": count })))?;
             }
-            Output::Unfinished(count) => self.summary.add_unfinished(count),
+            Output::Shortfall(counters) => self.shortfall(counters, to)?,
+            Output::Counters(counters) => self.summary.set_counters(counters),
         }
         Ok(())
     }
@@ -163,6 +164,15 @@ impl Shower {
             }
         }
         Ok(())
+    }
+
+    fn shortfall(&mut self, counters: BTreeMap<&'static str, u64>, to: &mut impl Write) -> io::Result<()> {
+        let whole = fields(json!({ "counters": counters }));
+        self.summary.set_counters(counters);
+        match self.summary.left_out() {
+            Some(left_out) => self.tell(to, Event::Counters, &format!("counted so far: {left_out}"), whole),
+            None => Ok(()),
+        }
     }
 
     /// The whole statement as a record; for people only the lines that were not said last time.

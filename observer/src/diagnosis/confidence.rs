@@ -172,11 +172,17 @@ fn app_not_listening(facts: Facts<'_>) -> Grade {
 fn no_target(facts: Facts<'_>, cause: Cause) -> Grade {
     let outcome = facts.outcome();
     let agrees = match cause {
-        // Nobody owns the address: a dead neighbour, a missing route or a filter agrees; a RST means that somebody answers.
-        Cause::StaleAddress => outcome == Outcome::Unreachable || facts.drop().is_some(),
+        // Nobody owns the address: a dead neighbour or a missing route agrees; a filter stops what it
+        // stops whoever has the address; a RST means that somebody answers.
+        Cause::StaleAddress => outcome == Outcome::Unreachable || (facts.drop().is_some() && !facts.filtered_by_node()),
         // The node answers for, or drops, what leads nowhere.
         _ => outcome == Outcome::Rejected || facts.filtered_by_node(),
     };
+    if cause == Cause::NoEndpoints
+        && let Some(why) = service::unknown_endpoints(facts, agrees)
+    {
+        return Grade::of(Confidence::Possible, why);
+    }
     match (cause, agrees) {
         (Cause::UnknownServiceAddress, true) => Grade::of(
             Confidence::Probable,
@@ -198,10 +204,6 @@ fn no_target(facts: Facts<'_>, cause: Cause) -> Grade {
         (_, false) if facts.denied() => Grade::of(
             Confidence::Possible,
             "that the policies deny it would explain the silence as well",
-        ),
-        (Cause::NoEndpoints, false) if service::has_no_selector(facts) => Grade::of(
-            Confidence::Possible,
-            "the Service has no selector: its endpoints may exist and be missing among the objects",
         ),
         (_, false) => Grade::of(
             Confidence::Probable,

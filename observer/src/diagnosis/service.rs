@@ -14,10 +14,18 @@ pub(super) fn missing(facts: Facts<'_>) -> Option<Cause> {
     }
 }
 
-/// Somebody else writes its EndpointSlices: that none are known does not mean that there are none.
-pub(super) fn has_no_selector(facts: Facts<'_>) -> bool {
-    let service = facts.all.destination.service().and_then(|hit| hit.service.as_ref());
-    service.is_some_and(|service| service.selector.is_none())
+/// Why it does not mean much that no endpoints are known: no pods and slices are among the objects at all, or somebody else
+/// writes the Service's slices and the wire does not agree either.
+pub(super) fn unknown_endpoints(facts: Facts<'_>, wire_agrees: bool) -> Option<&'static str> {
+    let hit = facts.all.destination.service()?;
+    let foreign = hit.service.as_ref().is_some_and(|service| service.selector.is_none());
+    if !hit.backends_known {
+        Some("no pods and no EndpointSlices are among the objects: its endpoints may exist all the same")
+    } else if foreign && !wire_agrees {
+        Some("the Service has no selector: its endpoints may exist and be missing among the objects")
+    } else {
+        None
+    }
 }
 
 fn missing_backend(hit: &ServiceHit) -> Option<Cause> {

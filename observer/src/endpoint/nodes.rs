@@ -199,6 +199,7 @@ impl Endpoints {
                 service: Some(service.clone()),
                 via: Via::NodePort,
                 port: Some(port.into()),
+                backends_known: self.knows_backends(),
             });
         }
         let name = node.name.as_ref()?;
@@ -233,6 +234,7 @@ impl Endpoints {
             via: Via::HostPort,
             port: None,
             backends,
+            backends_known: true,
         })
     }
 }

@@ -58,6 +58,11 @@ fn owns(pod: &Pod) -> bool {
 }
 
 impl Pods {
+    /// Some pod is or was known.
+    pub(super) fn any(&self) -> bool {
+        !self.by_namespace.is_empty()
+    }
+
     /// A pod is now like this. Another uid under the same name is another pod: the first one's deletion was not told.
     pub(super) fn set(&mut self, pod: &Arc<Pod>, at: Time) {
         let known = !self.by_name.history(&pod.name).is_empty();

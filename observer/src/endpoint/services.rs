@@ -60,6 +60,11 @@ impl From<&ServicePort> for HitPort {
 }
 
 impl Services {
+    /// Some slice is or was known.
+    pub(super) fn any_slice(&self) -> bool {
+        !self.slices_of.is_empty()
+    }
+
     pub(super) fn set(&mut self, service: &Arc<Service>, at: Time) {
         let name = &service.name;
         for &ip in service.cluster_ips.iter().chain(&service.external_ips) {

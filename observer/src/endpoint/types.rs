@@ -66,6 +66,8 @@ pub struct ServiceHit {
     pub port: Option<HitPort>,
     /// Its backends for that port and address family, ready or not.
     pub backends: Vec<Backend>,
+    /// Some pod or slice is known at all: that none is a backend means something.
+    pub backends_known: bool,
 }
 
 /// The port of a Service that was dialled.

@@ -19,6 +19,8 @@ pub enum Event {
     Warning,
     /// Events or table entries were lost.
     Lost,
+    /// What was counted so far that could not be used.
+    Counters,
     /// The objects were read, or read again.
     Objects,
     /// The last record: attempts by outcome and cause, and losses.

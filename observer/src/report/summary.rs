@@ -16,7 +16,7 @@ pub struct Summary {
     causes: BTreeMap<Cause, u64>,
     revisions: u64,
     lost: u64,
-    unfinished: u64,
+    counters: BTreeMap<&'static str, u64>,
 }
 
 impl Summary {
@@ -37,9 +37,22 @@ impl Summary {
         self.lost += count;
     }
 
-    /// Counts attempts that were neither answered nor overdue when the observer ended.
-    pub fn add_unfinished(&mut self, count: u64) {
-        self.unfinished += count;
+    /// What the kernel side and the tracker have counted by now.
+    pub fn set_counters(&mut self, counters: BTreeMap<&'static str, u64>) {
+        self.counters = counters;
+    }
+
+    /// What was counted and is not simply the handshakes themselves, as people read it; `None` if there is nothing.
+    #[must_use]
+    pub fn left_out(&self) -> Option<String> {
+        let told = |name: &str| !matches!(name, "handshakes_inserted" | "handshakes_finished");
+        let parts: Vec<String> = self
+            .counters
+            .iter()
+            .filter(|(name, count)| **count > 0 && told(name))
+            .map(|(name, count)| format!("{count} {}", name.replace('_', " ")))
+            .collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 
     /// How many attempts were final.
@@ -61,13 +74,18 @@ impl Summary {
             .iter()
             .map(|(cause, count)| (cause.code().into(), (*count).into()))
             .collect();
+        let counters: Map<String, Value> = self
+            .counters
+            .iter()
+            .map(|(name, count)| ((*name).into(), (*count).into()))
+            .collect();
         [
             ("attempts".to_owned(), self.attempts().into()),
             ("outcomes".to_owned(), outcomes.into()),
             ("causes".to_owned(), causes.into()),
             ("revisions".to_owned(), self.revisions.into()),
             ("lost".to_owned(), self.lost.into()),
-            ("unfinished".to_owned(), self.unfinished.into()),
+            ("counters".to_owned(), counters.into()),
         ]
         .into_iter()
         .collect()
@@ -89,8 +107,8 @@ impl fmt::Display for Summary {
         if self.revisions > 0 {
             write!(f, "\n{} corrected later", self.revisions)?;
         }
-        if self.unfinished > 0 {
-            write!(f, "\n{} undecided at the end", self.unfinished)?;
+        if let Some(left_out) = self.left_out() {
+            write!(f, "\nalso counted: {left_out}")?;
         }
         match self.lost {
             0 => f.write_str("\nno events lost"),

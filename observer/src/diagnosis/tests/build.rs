@@ -338,6 +338,7 @@ impl Build {
                 identity: Identity::Service(ServiceHit {
                     service: Some(service),
                     via: Via::ClusterIp,
+                    backends_known: true,
                     port: (port == 80).then(|| HitPort {
                         name: "http".into(),
                         port,

@@ -151,6 +151,19 @@ fn a_missing_target_wants_the_wire_to_agree() {
             }
         })
     });
+    check("rejected, with neither pods nor slices known", Possible, |b| {
+        b.service(80, &[]).rejected().with(|all| {
+            if let Identity::Service(hit) = &mut all.destination.identity {
+                hit.backends_known = false;
+            }
+        })
+    });
+    check("stale, unreachable", Confirmed, |b| {
+        b.ended().icmp(Outcome::Unreachable, (3, 1), (1, 3))
+    });
+    check("stale, stopped by a filter", Probable, |b| {
+        b.ended().dropped("NETFILTER_DROP", "nft_do_chain")
+    });
     check("a RST from somewhere", Possible, |b| {
         b.service(80, &[]).outcome(Outcome::Refused, Some(Origin::Unknown))
     });
