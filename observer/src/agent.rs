@@ -24,6 +24,7 @@ use crate::coverage::{PodCoverage, pod_coverage};
 use crate::diagnosis::NodeState;
 use crate::engine::{Diagnosed, Engine, Input};
 use crate::objects::Str;
+use crate::probe::counters::Counters;
 use crate::probe::coverage::Coverage;
 use crate::probe::{Probe, ProbeEvent};
 
@@ -273,7 +274,7 @@ impl Agent {
     /// Everything that the kernel side and the tracker count.
     fn counters(&self) -> BTreeMap<&'static str, u64> {
         let kernel = self.probe.counters().ok();
-        let kernel = kernel.iter().flat_map(|counters| counters.named());
+        let kernel = kernel.iter().flat_map(Counters::named);
         kernel.chain(self.engine.counters().named()).collect()
     }
 
