@@ -177,7 +177,7 @@ impl Endpoints {
         }
     }
 
-    fn owning(&self, ip: IpAddr, at: Time) -> Option<&Arc<Pod>> {
+    pub(super) fn owning(&self, ip: IpAddr, at: Time) -> Option<&Arc<Pod>> {
         match self.pods.owner(ip, at) {
             Owner::Pod(pod) => Some(pod),
             _ => None,

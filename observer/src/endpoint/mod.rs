@@ -11,6 +11,7 @@
 //! them (`policy/`). Every question carries a time; history lasts until [`Endpoints::prune`].
 
 mod backends;
+mod by_name;
 mod nodes;
 mod pods;
 mod services;

@@ -168,6 +168,11 @@ impl Services {
             })
     }
 
+    /// The Service of that name.
+    pub(super) fn at(&self, name: &Name, at: Time) -> Option<&Arc<Service>> {
+        self.by_name.at(name, at)
+    }
+
     /// The slices of a Service at a time.
     pub(super) fn slices_of(&self, service: &Name, at: Time) -> Vec<&Arc<EndpointSlice>> {
         self.slices_of

@@ -9,8 +9,10 @@ use super::{Labels, Name, Protocol, Str};
 pub struct Service {
     /// Namespace and name.
     pub name: Name,
-    /// `clusterIPs`; empty for headless and `ExternalName` services.
+    /// `clusterIPs`; empty for headless and `ExternalName` services, and where a manifest leaves it to the API server.
     pub cluster_ips: Vec<IpAddr>,
+    /// `clusterIP: None`: its name leads to the pods themselves, at the port that is dialled.
+    pub headless: bool,
     /// `externalIPs` and the addresses in `status.loadBalancer`.
     pub external_ips: Vec<IpAddr>,
     /// The ports.

@@ -71,6 +71,7 @@ pub(super) fn convert(given: &core::Service, findings: &mut Findings) -> Option<
     let external = at.key("externalTrafficPolicy");
     Some(Service {
         cluster_ips: if is_name { Vec::new() } else { cluster_ips },
+        headless,
         external_ips: external_ips(given, spec, findings),
         ports,
         selector,

@@ -272,6 +272,7 @@ impl Build {
                 },
                 unmet: vec![Unmet::Port {
                     allowed: vec!["80".into()],
+                    protocol: Protocol::Tcp,
                     target: port,
                     names_service_port: None,
                 }],
@@ -317,6 +318,7 @@ impl Build {
         let service = Arc::new(Service {
             name: Name::new("immich", "immich"),
             cluster_ips: vec![address],
+            headless: false,
             external_ips: Vec::new(),
             ports: vec![ServicePort {
                 name: "http".into(),

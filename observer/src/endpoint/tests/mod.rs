@@ -55,6 +55,7 @@ fn service(name: &str, address: &str, ports: &[(&str, u16, TargetPort)]) -> Serv
     Service {
         name: named(name),
         cluster_ips: address.split(' ').filter(|a| !a.is_empty()).map(ip).collect(),
+        headless: false,
         external_ips: vec![],
         ports: ports
             .iter()

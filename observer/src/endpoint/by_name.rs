@@ -1,0 +1,52 @@
+//! Who a name leads to: pods of a namespace, a Service, the pods behind it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Backend, Endpoints, Via};
+use crate::objects::{Name, Pod, Service, ServicePort};
+use crate::time::Time;
+
+impl Endpoints {
+    /// The Service of that name at `at`.
+    #[must_use]
+    pub fn service(&self, name: &Name, at: Time) -> Option<&Arc<Service>> {
+        self.services.at(name, at)
+    }
+
+    /// The pods of a namespace at `at`, completed ones too, in no order.
+    pub fn pods_in(&self, namespace: &str, at: Time) -> impl Iterator<Item = &Arc<Pod>> {
+        self.pods
+            .names_in(namespace)
+            .iter()
+            .filter_map(move |name| self.pods.at(name, at))
+    }
+
+    /// The backends of a Service's port by its cluster address, for one address family, ready or not.
+    #[must_use]
+    pub fn backends(&self, service: &Service, port: &ServicePort, ipv6: bool, at: Time) -> Vec<Backend> {
+        self.backends_of(service, port, Via::ClusterIp, ipv6, None, at)
+    }
+
+    /// The pods behind a Service, ready or not, by name: those that its slices name; where it has no slices, those that its
+    /// selector matches and that have not ended.
+    #[must_use]
+    pub fn pods_behind(&self, service: &Service, at: Time) -> Vec<Arc<Pod>> {
+        let slices = self.services.slices_of(&service.name, at);
+        let mut pods = BTreeMap::new();
+        for endpoint in slices.iter().flat_map(|slice| &slice.endpoints) {
+            let named = endpoint.pod.as_ref().and_then(|name| self.pods.at(name, at));
+            let pod = named.or_else(|| endpoint.addresses.first().and_then(|ip| self.owning(*ip, at)));
+            pods.extend(pod.map(|pod| (pod.name.clone(), pod.clone())));
+        }
+        if slices.is_empty() {
+            let members = self.services.members(service, &self.pods, at);
+            pods.extend(
+                members
+                    .filter(|pod| !pod.phase.is_over())
+                    .map(|pod| (pod.name.clone(), pod.clone())),
+            );
+        }
+        pods.into_values().collect()
+    }
+}
