@@ -3,7 +3,7 @@
 use super::facts::{Absence, Facts};
 use super::{Evidence, misses, words};
 use crate::attempt::{DestinationHook, Direction, Hook, Outcome, PointFacts, Reach, Segment};
-use crate::policy::{Caveat, Decision, DirectionVerdict, PolicyChangeKind};
+use crate::policy::{Decision, DirectionVerdict, PolicyChangeKind};
 use crate::time::Time;
 
 /// All of it.
@@ -142,16 +142,7 @@ fn policies(facts: Facts<'_>, list: &mut List) {
     direction("egress of the source", &verdict.egress, list);
     direction("ingress of the destination", &verdict.ingress, list);
     for caveat in &verdict.caveats {
-        let text = match caveat {
-            Caveat::BlockOnPod => {
-                "an ipBlock matched a pod's address, as Kubernetes specifies; Cilium does not do so by default"
-            }
-            Caveat::BlockOnService => {
-                "an ipBlock would answer otherwise for the Service's address; policies see the backend's"
-            }
-            Caveat::Hairpin => "a pod reaches itself through a Service: implementations differ",
-        };
-        list.add("caveat", text);
+        list.add("caveat", words::caveat(*caveat));
     }
     for change in &verdict.changes {
         let what = match change.what {

@@ -50,11 +50,12 @@ pub(crate) fn unmet(unmet: &Unmet, direction: Direction) -> String {
         Unmet::NotAPod => format!("only {way} pods; the peer is not a pod"),
         Unmet::Port {
             allowed,
+            protocol,
             target,
             names_service_port,
         } => {
             let mut text = format!(
-                "only TCP {}; the target port is {target}",
+                "only {protocol} {}; the target port is {target}",
                 super::words::list(allowed, 4)
             );
             if let Some(port) = names_service_port {

@@ -199,6 +199,7 @@ mod tests {
             Undecidable::SourceRewritten,
             Undecidable::NamedPort,
             Undecidable::PeerUnknown,
+            Undecidable::NoAddress,
             Undecidable::BackendUnknown,
             Undecidable::NoTarget,
             Undecidable::Changing,
@@ -213,11 +214,12 @@ mod tests {
             Undecidable::SourceRewritten => 3,
             Undecidable::NamedPort => 4,
             Undecidable::PeerUnknown => 5,
-            Undecidable::BackendUnknown => 6,
-            Undecidable::NoTarget => 7,
-            Undecidable::Changing => 8,
-            Undecidable::ObjectsInDoubt { .. } => 9,
-            Undecidable::ForeignPolicy { .. } => 10,
+            Undecidable::NoAddress => 6,
+            Undecidable::BackendUnknown => 7,
+            Undecidable::NoTarget => 8,
+            Undecidable::Changing => 9,
+            Undecidable::ObjectsInDoubt { .. } => 10,
+            Undecidable::ForeignPolicy { .. } => 11,
         };
         assert_eq!(samples.len(), Undecidable::CODES.len());
         for reason in &samples {

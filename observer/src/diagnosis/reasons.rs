@@ -6,6 +6,7 @@ mod policies;
 use super::facts::Facts;
 use super::{Cause, drops, words};
 use crate::attempt::Origin;
+pub(crate) use open::open_answer;
 use open::undecidable;
 use policies::{also_denied, denials, not_enforced, rejected};
 

@@ -7,6 +7,7 @@ use super::drops;
 use crate::attempt::{Drop, Icmp, Place};
 use crate::endpoint::{Endpoint, Identity, Unknown, Via};
 use crate::objects::Name;
+use crate::policy::Caveat;
 
 /// Joins with commas and a last "and"; past `limit` items the rest is counted.
 pub(crate) fn list<T: std::fmt::Display>(items: &[T], limit: usize) -> String {
@@ -57,6 +58,19 @@ pub(crate) fn drop(drop: &Drop) -> String {
         Place::Pod { .. } => "in a pod's network namespace",
     };
     format!("{} ({}, {place})", drops::read(drop).words, drop_label(drop))
+}
+
+/// What another reading would turn.
+pub(crate) fn caveat(caveat: Caveat) -> &'static str {
+    match caveat {
+        Caveat::BlockOnPod => {
+            "an ipBlock matched a pod's address, as Kubernetes specifies; Cilium does not do so by default"
+        }
+        Caveat::BlockOnService => {
+            "an ipBlock would answer otherwise for the Service's address; policies see the backend's"
+        }
+        Caveat::Hairpin => "a pod reaches itself through a Service: implementations differ",
+    }
 }
 
 /// A duration as people read it: three digits and a unit.

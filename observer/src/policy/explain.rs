@@ -75,7 +75,7 @@ impl Policies {
     }
 
     /// The likeliest world, or the first in which a policy isolates the subject.
-    fn telling_scene<'a>(&'a self, question: &'a Question, direction: Direction) -> Option<Scene<'a>> {
+    pub(super) fn telling_scene<'a>(&'a self, question: &'a Question, direction: Direction) -> Option<Scene<'a>> {
         let (subject, peer) = parties(question, direction);
         let peer = sides(peer, direction).next()?;
         let mut scenes = sides(subject, direction)

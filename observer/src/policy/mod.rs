@@ -34,8 +34,8 @@ mod reference;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use backends::combine;
+pub use backends::{combine, combine_open};
 pub use decide::{Decided, DirectionDecided};
-pub use remedy::first_rule;
+pub use remedy::{Remedied, first_rule};
 pub use store::{Config, Policies};
 pub use verdict::*;

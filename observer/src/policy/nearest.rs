@@ -71,6 +71,11 @@ impl<'a> Scene<'a> {
         misses.into_iter().map(|miss| self.told(miss)).collect()
     }
 
+    /// The rule that comes nearest.
+    pub(super) fn nearest_miss(&self) -> Option<Miss<'a>> {
+        self.misses().into_iter().min_by_key(Miss::order)
+    }
+
     pub(super) fn misses(&self) -> Vec<Miss<'a>> {
         self.isolating()
             .flat_map(|policy| (1..).zip(policy.rules(self.direction)).map(move |rule| (policy, rule)))
@@ -209,6 +214,7 @@ impl<'a> Scene<'a> {
             .collect();
         let unmet = Unmet::Port {
             allowed,
+            protocol: port.protocol,
             target: self.port,
             names_service_port,
         };

@@ -7,8 +7,8 @@ use super::closeness::NAMESPACE_NAME;
 use super::matching::Scene;
 use super::nearest::Miss;
 use super::worlds::Role;
-use super::{Closeness, Direction, LabelMiss, Party, Question, Unmet, Who};
-use crate::objects::{Name, Operator, Peer, Pod, PortMatch, PortRule, Requirement, Selector, Str};
+use super::{Closeness, Direction, LabelMiss, Party, Policies, Question, Unmet, Who};
+use crate::objects::{Name, NetworkPolicy, Operator, Peer, Pod, PortMatch, PortRule, Requirement, Rule, Selector, Str};
 
 /// Labels by which people tell workloads apart, the most telling first.
 const TELLING: [&str; 4] = ["app.kubernetes.io/name", "app", "k8s-app", "name"];
@@ -55,22 +55,76 @@ pub fn first_rule(policy: &Name, direction: Direction, question: &Question) -> S
         Who::Rewritten { pod } => Some(&**pod),
         Who::Pod(_) | Who::Node { .. } | Who::External | Who::Unknown => None,
     };
-    let remedy = Remedy {
-        policy,
-        direction,
-        fix: Fix::Rule {
-            peer: peer_for(&policy.namespace, pod, party.address),
-            port: PortRule {
-                protocol: question.protocol,
-                port: PortMatch::Range(question.port, question.port),
-            },
-        },
-        instead: None,
+    let port = PortRule {
+        protocol: question.protocol,
+        port: PortMatch::Range(question.port, question.port),
     };
-    remedy.to_string()
+    Remedy::first(policy, direction, pod, party.address, port).to_string()
+}
+
+/// A policy with the smallest change that lets one direction of a question through.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Remedied {
+    /// The whole policy, changed.
+    pub policy: NetworkPolicy,
+    /// What was changed, as an imperative sentence without a full stop.
+    pub change: String,
+}
+
+impl Policies {
+    /// The nearest rule's policy with the change that lets `direction` of the question through; where no policy that isolates
+    /// the pod has a rule, the first of them with a rule. `None` where no policy denies it.
+    #[must_use]
+    pub fn remedy(&self, question: &Question, direction: Direction) -> Option<Remedied> {
+        let scene = self.telling_scene(question, direction)?;
+        let (policy, remedy) = match scene.nearest_miss() {
+            Some(miss) => (miss.policy, Remedy::of(&scene, &miss)),
+            None => {
+                let policy = &*scene.isolating().next()?.policy;
+                let port = PortRule {
+                    protocol: scene.protocol,
+                    port: PortMatch::Range(scene.port, scene.port),
+                };
+                let pod = addressed_pod(scene.peer.role);
+                (
+                    policy,
+                    Remedy::first(&policy.name, direction, pod, scene.peer.address, port),
+                )
+            }
+        };
+        let remedy = Remedy {
+            instead: None,
+            ..remedy
+        };
+        Some(Remedied {
+            policy: remedy.applied_to(policy),
+            change: remedy.to_string(),
+        })
+    }
+}
+
+/// The pod that selectors see and every implementation reaches by them; a hostNetwork pod is reached as its node's address.
+fn addressed_pod(role: Role<'_>) -> Option<&Pod> {
+    match role {
+        Role::Pod(pod) => Some(pod),
+        Role::HostPod { .. } | Role::Node(_) | Role::External | Role::Unknown => None,
+    }
 }
 
 impl<'a> Remedy<'a> {
+    /// A rule of its own, where no rule comes near.
+    fn first(policy: &'a Name, direction: Direction, pod: Option<&Pod>, address: IpAddr, port: PortRule) -> Self {
+        Self {
+            policy,
+            direction,
+            fix: Fix::Rule {
+                peer: peer_for(&policy.namespace, pod, address),
+                port,
+            },
+            instead: None,
+        }
+    }
+
     /// What would make this rule allow the attempt; where both its peers and its ports miss, a rule of its own, since adding
     /// to both would allow more than is asked for.
     pub(super) fn of(scene: &Scene<'_>, miss: &Miss<'a>) -> Self {
@@ -80,11 +134,7 @@ impl<'a> Remedy<'a> {
             protocol: scene.protocol,
             port: PortMatch::Range(scene.port, scene.port),
         };
-        let pod = match scene.peer.role {
-            Role::Pod(pod) => Some(pod),
-            // As a peer of the node's address it is reached by every implementation.
-            Role::HostPod { .. } | Role::Node(_) | Role::External | Role::Unknown => None,
-        };
+        let pod = addressed_pod(scene.peer.role);
         let peer = || peer_for(&policy.namespace, pod, scene.peer.address);
         let (fix, instead) = match (miss.peer.unmet.as_slice(), miss.port.unmet.is_empty()) {
             ([], _) => (Fix::Port { to, port }, None),
@@ -101,8 +151,7 @@ impl<'a> Remedy<'a> {
     }
 
     /// The policy with the change made.
-    #[cfg(test)]
-    pub(super) fn applied_to(&self, policy: &crate::objects::NetworkPolicy) -> crate::objects::NetworkPolicy {
+    pub(super) fn applied_to(&self, policy: &NetworkPolicy) -> NetworkPolicy {
         let mut policy = policy.clone();
         let rules = match self.direction {
             Direction::Ingress => &mut policy.ingress,
@@ -111,7 +160,7 @@ impl<'a> Remedy<'a> {
         match self.fix.clone() {
             Fix::Port { to, port } => rules[to as usize - 1].ports.push(port),
             Fix::Peer { to, peer } => rules[to as usize - 1].peers.push(peer),
-            Fix::Rule { peer, port } => rules.push(crate::objects::Rule {
+            Fix::Rule { peer, port } => rules.push(Rule {
                 peers: vec![peer],
                 ports: vec![port],
             }),

@@ -4,13 +4,15 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnetwork::IpNetwork;
+
 use super::Undecidable;
 use super::closeness::{NAMESPACE_NAME, Seen};
 use super::compiled::{Face, Tags};
 use super::roster::Roster;
 use super::space::{Held, Space};
 use super::terms::{Term, Terms};
-use crate::objects::{Change, Kind, Labels, Name, Namespace, NetworkPolicy, Object, Pod, Scope, Str, Versioned};
+use crate::objects::{Change, Kind, Labels, Name, Namespace, NetworkPolicy, Object, Peer, Pod, Scope, Str, Versioned};
 use crate::time::Time;
 
 /// What is not in the objects.
@@ -256,6 +258,21 @@ impl Policies {
     /// All versions of a namespace's policies that are remembered.
     pub(super) fn versions_of(&self, namespace: &str) -> &[Held] {
         self.spaces.get(namespace).map_or(&[], |space| &space.policies)
+    }
+
+    /// Every block that a policy of `namespace` names at `at`, exceptions included: only there an address decides.
+    #[must_use]
+    pub fn blocks_of(&self, namespace: &str, at: Time) -> Vec<IpNetwork> {
+        self.versions_of(namespace)
+            .iter()
+            .filter(|held| held.holds_at(at))
+            .flat_map(|held| held.compiled.policy.ingress.iter().chain(&held.compiled.policy.egress))
+            .flat_map(|rule| &rule.peers)
+            .flat_map(|peer| match peer {
+                Peer::Block { cidr, except } => std::iter::once(*cidr).chain(except.iter().copied()).collect(),
+                Peer::Pods { .. } => Vec::new(),
+            })
+            .collect()
     }
 
     /// A pod with what is known of it at a time.

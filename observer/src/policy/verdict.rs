@@ -178,17 +178,20 @@ pub enum Undecidable {
     },
     /// Nothing is known of the cluster.
     NoObjects,
+    /// A pod has no address yet, and whether an `ipBlock` will hold it would matter.
+    NoAddress,
 }
 
 impl Undecidable {
     /// Every code, in the order of the documentation.
-    pub const CODES: [&'static str; 11] = [
+    pub const CODES: [&'static str; 12] = [
         "not-synced",
         "no-objects",
         "host-network",
         "source-rewritten",
         "named-port",
         "peer-unknown",
+        "no-address",
         "backend-unknown",
         "no-target",
         "policies-changing",
@@ -211,6 +214,7 @@ impl Undecidable {
             Self::ObjectsInDoubt { .. } => "objects-in-doubt",
             Self::ForeignPolicy { .. } => "foreign-policy",
             Self::NoObjects => "no-objects",
+            Self::NoAddress => "no-address",
         }
     }
 }
@@ -255,6 +259,8 @@ pub enum Unmet {
     Port {
         /// What the rule allows, as text: `80`, `8000-8080`, `http`.
         allowed: Vec<Str>,
+        /// The protocol of what it allows.
+        protocol: Protocol,
         /// The port after translation.
         target: u16,
         /// The rule names the Service's port that was dialled instead of the target port.

@@ -42,7 +42,7 @@ pub(super) fn undecidable(facts: Facts<'_>, row: Option<u8>) -> Vec<String> {
 }
 
 /// An open answer of the policies, as a clause.
-fn open_answer(reason: &Undecidable) -> String {
+pub(crate) fn open_answer(reason: &Undecidable) -> String {
     let words: &str = match reason {
         Undecidable::NotSynced => "the cluster's objects were not loaded yet",
         Undecidable::HostNetwork => {
@@ -62,6 +62,7 @@ fn open_answer(reason: &Undecidable) -> String {
         Undecidable::ForeignPolicy { policy } => {
             return format!("{policy} also selects the pod, and the CNI's own policies are not judged");
         }
+        Undecidable::NoAddress => "a pod has no address yet, and the policies ask for one",
         Undecidable::NoObjects => "nothing is known of the cluster's objects",
     };
     words.into()

@@ -162,6 +162,20 @@ fn cluster(pods: &[PodText], namespace_labels: &[&str]) -> Cluster {
     cluster
 }
 
+prop_compose! {
+    /// Everything of a generated cluster: six pods, two namespaces and a few policies.
+    pub(crate) fn objects()(policies in policies(3), pods in pods(), n in select(&LABELS)) -> Vec<Object> {
+        let pods = cluster(&pods, &[]).pods.into_iter().map(Object::Pod);
+        let namespaces = [namespace("n", n), namespace("m", "b=x")];
+        let policies = newest(&policies).into_iter();
+        // One that isolates nothing cannot be written: the API server would let it isolate ingress.
+        let policies = policies
+            .filter(|policy| policy.isolates_ingress || policy.isolates_egress)
+            .map(Object::NetworkPolicy);
+        namespaces.into_iter().chain(pods).chain(policies).collect()
+    }
+}
+
 const PARTIES: [&str; 14] = [
     "n/0",
     "m/1",

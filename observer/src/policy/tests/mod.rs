@@ -1,6 +1,6 @@
 //! Tests of the verdicts: one per sentence of the specification, the corners it leaves open, and time.
 
-mod equal;
+pub(crate) mod equal;
 pub(crate) mod fixtures;
 mod mutations;
 mod nearest;

@@ -66,6 +66,7 @@ fn short(unmet: &Unmet) -> String {
             allowed,
             target,
             names_service_port,
+            ..
         } => {
             let service = names_service_port
                 .map(|port| format!(" (service {port})"))
