@@ -25,4 +25,5 @@ pub mod probe;
 mod recent;
 pub mod report;
 pub mod time;
+pub mod why;
 pub mod world;

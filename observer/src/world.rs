@@ -56,6 +56,12 @@ impl World {
         self.policies.prune(now - HISTORY);
     }
 
+    /// What the policies say.
+    #[must_use]
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
     /// Who is who.
     #[must_use]
     pub fn endpoints(&self) -> &Endpoints {
@@ -156,7 +162,7 @@ fn sender(attempt: &Attempt, source: &Endpoint) -> Party {
 }
 
 /// An endpoint as the policies see it.
-fn who(endpoint: &Endpoint) -> Who {
+pub(crate) fn who(endpoint: &Endpoint) -> Who {
     match &endpoint.identity {
         Identity::Pod(pod) => Who::Pod(pod.clone()),
         Identity::Node { node, candidates, .. } => Who::Node {

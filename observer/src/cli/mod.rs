@@ -8,6 +8,7 @@ pub mod lint;
 mod show;
 pub mod status;
 pub mod tail;
+pub mod why;
 
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ pub enum Verb {
     Tail(tail::Tail),
     /// Say what is probably not meant in NetworkPolicies, from manifests alone
     Lint(lint::Lint),
+    /// Say whether the policies let one pod talk to another, and what is missing if not
+    Why(why::Why),
     /// Say what of this node can be observed, and what is missing
     Status(status::Status),
     /// Explain a cause or any other code that the output uses; without one, list all
@@ -47,6 +50,7 @@ impl Cli {
         let done = match self.verb {
             Verb::Tail(tail) => tail.run().map(success),
             Verb::Lint(lint) => lint.run(&mut io::stdout().lock(), &mut io::stderr().lock()),
+            Verb::Why(why) => why.run(&mut io::stdout().lock()),
             Verb::Status(status) => status.run(&mut io::stdout().lock()).map(success),
             Verb::Explain(explain) => explain.run(&mut io::stdout().lock()).map(success),
         };

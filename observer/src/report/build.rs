@@ -38,7 +38,7 @@ impl Record {
             points: attempt.points.iter().map(point).collect(),
             source: party(&assessment.source),
             destination: destination(assessment, attempt),
-            verdict: verdict(&assessment.verdict),
+            verdict: VerdictRecord::new(&assessment.verdict),
             drop: telling_drop(assessment).map(|drop| DropRecord {
                 reason: drop.reason.clone(),
                 function: drop.function.clone(),
@@ -175,11 +175,15 @@ fn destination(assessment: &Assessment, attempt: &Attempt) -> Destination {
     }
 }
 
-fn verdict(verdict: &Verdict) -> VerdictRecord {
-    VerdictRecord {
-        decision: verdict.decision,
-        egress: direction(&verdict.egress),
-        ingress: direction(&verdict.ingress),
+impl VerdictRecord {
+    /// What JSON says of a verdict.
+    #[must_use]
+    pub fn new(verdict: &Verdict) -> Self {
+        Self {
+            decision: verdict.decision,
+            egress: direction(&verdict.egress),
+            ingress: direction(&verdict.ingress),
+        }
     }
 }
 

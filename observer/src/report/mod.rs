@@ -80,7 +80,7 @@ impl Renderer {
 
 /// One JSON object and a line end. What `serde_json` leaves raw and a terminal would obey is escaped too; it can only be
 /// within strings, where the escape means the same.
-fn line<T: serde::Serialize>(value: &T) -> String {
+pub(crate) fn line<T: serde::Serialize>(value: &T) -> String {
     // Fails only for maps with keys that are no strings: there are none.
     let mut text = serde_json::to_string(value).unwrap_or_default();
     if text.contains(paint::hostile) {

@@ -59,6 +59,7 @@ fn service() -> Object {
     Object::Service(Arc::new(Service {
         name: name("shop/api"),
         cluster_ips: vec!["10.96.0.1".parse().expect("an address")],
+        headless: false,
         external_ips: Vec::new(),
         ports: vec![ServicePort {
             name: "".into(),

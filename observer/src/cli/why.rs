@@ -1,0 +1,174 @@
+//! `observer why SRC DST[:PORT][/PROTO]`: may it, and if not, what is missing? Without any traffic.
+
+mod lines;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::cluster::Snapshot;
+use crate::objects::{Change, Object, Pod};
+use crate::policy::{self, Decision};
+use crate::report::clean;
+use crate::time::Time;
+use crate::why::{self, AnswerRecord, Patched, Query};
+use crate::world::World;
+
+/// The arguments of `observer why`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// Who connects: ns/pod, ns/deployment/name, ns/svc/name, service.namespace or an address
+    #[arg(required_unless_present = "stdin")]
+    src: Option<String>,
+
+    /// To whom: the same, with :PORT and /PROTO, as in shop/svc/api:80 or 10.0.0.7:53/UDP
+    #[arg(value_name = "DST[:PORT][/PROTO]", required_unless_present = "stdin")]
+    dst: Option<String>,
+
+    /// Read the cluster's objects from this folder or file (repeatable)
+    #[arg(long, value_name = "PATH", required = true)]
+    manifests: Vec<PathBuf>,
+
+    /// How to print the answer
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    output: Format,
+
+    /// Print the changed NetworkPolicies that would allow it, as YAML
+    #[arg(long, conflicts_with_all = ["stdin", "output"])]
+    patch: bool,
+
+    /// Read queries from standard input, one JSON object a line, and answer each with one
+    #[arg(long, conflicts_with_all = ["src", "dst"])]
+    stdin: bool,
+}
+
+/// A form of output.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+}
+
+impl Why {
+    /// Answers on `out`. The status says the decision: 0 allowed, 1 denied, 3 undecidable; with `--stdin` whether every line
+    /// was answered.
+    ///
+    /// # Errors
+    /// Invalid objects (nothing is answered then), a name that nobody has, output that cannot be written.
+    pub fn run(self, out: &mut dyn Write) -> Result<ExitCode> {
+        let mut world = load(&self.manifests)?;
+        if self.stdin {
+            let all = lines::answer(&world, io::stdin().lock(), out, now())?;
+            return Ok(ExitCode::from(if all { 0 } else { super::USAGE }));
+        }
+        let (Some(src), Some(dst)) = (&self.src, &self.dst) else {
+            bail!("give SRC and DST, or --stdin");
+        };
+        let query = query(src, dst)?;
+        if self.patch {
+            return patch(&mut world, &query, out);
+        }
+        let answer = why::ask(&world, &query)?;
+        let text = match self.output {
+            Format::Text => why::text(&answer),
+            Format::Json => AnswerRecord::new(&answer).line(),
+        };
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+        Ok(status(answer.decision()))
+    }
+}
+
+fn load(paths: &[PathBuf]) -> Result<World> {
+    let found = Snapshot::read(paths)?;
+    for warning in &found.warnings {
+        // Without a standard error there is nobody to tell.
+        let _ = writeln!(io::stderr(), "observer: {}", clean(warning));
+    }
+    // What is in files is in force: nothing is on its way.
+    let mut world = World::new(policy::Config {
+        window: std::time::Duration::ZERO,
+        ..policy::Config::default()
+    });
+    for change in &found.changes {
+        world.apply(change, Time::BEGINNING);
+    }
+    // Manifests that people write hold Deployments rather than pods: a workload without pods is judged as the pod it would make.
+    for pod in found.templates {
+        let is_made = |made: &std::sync::Arc<Pod>| made.workload == pod.workload || made.name == pod.name;
+        let mut others = world.endpoints().pods_in(&pod.name.namespace, Time::BEGINNING);
+        if !others.any(is_made) {
+            drop(others);
+            world.apply(&Change::Set(Object::Pod(pod.into())), Time::BEGINNING);
+        }
+    }
+    Ok(world)
+}
+
+fn query(src: &str, dst: &str) -> Result<Query> {
+    let (destination, port, protocol) = why::destination(dst)?;
+    Ok(Query {
+        source: why::source(src)?,
+        destination,
+        port,
+        protocol,
+        at: now(),
+    })
+}
+
+fn now() -> Time {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Time::BEGINNING + since
+}
+
+fn status(decision: Decision) -> ExitCode {
+    ExitCode::from(match decision {
+        Decision::Allowed | Decision::NotIsolated | Decision::NotApplicable => 0,
+        Decision::Denied => 1,
+        Decision::Undecidable => 3,
+    })
+}
+
+fn patch(world: &mut World, query: &Query, out: &mut dyn Write) -> Result<ExitCode> {
+    let patch = why::patch(world, query)?;
+    let (before, after) = (patch.before.decision(), patch.after.decision());
+    if after == Decision::Denied {
+        bail!("no change of the policies that were found allows it");
+    }
+    if patch.policies.is_empty() {
+        writeln!(out, "# Nothing to change: it is {}.", before.code())?;
+    }
+    for (index, patched) in patch.policies.iter().enumerate() {
+        if index > 0 {
+            writeln!(out, "---")?;
+        }
+        document(patched, out)?;
+    }
+    out.flush()?;
+    if before == Decision::Denied && after == Decision::Undecidable {
+        let _ = writeln!(
+            io::stderr(),
+            "observer: with this change it is still undecidable:\n{}",
+            why::text(&patch.after)
+        );
+    }
+    Ok(status(before))
+}
+
+fn document(patched: &Patched, out: &mut dyn Write) -> Result<()> {
+    for change in &patched.changes {
+        writeln!(out, "# {}.", clean(change))?;
+    }
+    let manifest = why::manifest(&patched.policy);
+    let yaml = serde_saphyr::to_string(&manifest).context("cannot write the policy as YAML")?;
+    out.write_all(yaml.as_bytes())?;
+    Ok(())
+}

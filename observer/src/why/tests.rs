@@ -1,0 +1,142 @@
+//! Names, ports, several pods as one answer, and patches, each of which is tried.
+
+use proptest::prelude::*;
+
+use super::{Answer, Query, ask, destination, manifest, patch, source};
+use crate::cluster::read_manifest;
+use crate::objects::{Change, Object};
+use crate::policy::tests::equal::objects;
+use crate::policy::{self, Decision};
+use crate::time::Time;
+use crate::world::World;
+
+mod json;
+mod names;
+
+const NOW: Time = Time(2_000_000_000_000_000_000);
+
+fn world(objects: impl IntoIterator<Item = Object>) -> World {
+    let mut world = World::new(policy::Config {
+        window: std::time::Duration::ZERO,
+        ..policy::Config::default()
+    });
+    for object in objects {
+        world.apply(&Change::Set(object), Time::BEGINNING);
+    }
+    world
+}
+
+fn query(from: &str, to: &str) -> Query {
+    let (destination, port, protocol) = destination(to).expect("a destination");
+    Query {
+        source: source(from).expect("a source"),
+        destination,
+        port,
+        protocol,
+        at: NOW,
+    }
+}
+
+/// A few objects as YAML.
+fn read(yaml: &str) -> World {
+    world(read_manifest(yaml.as_bytes()).expect("valid manifests"))
+}
+
+fn answer(world: &World, from: &str, to: &str) -> Answer {
+    ask(world, &query(from, to)).expect("an answer")
+}
+
+/// What `kubectl apply` of a patch's policies makes of a cluster.
+fn applied(objects: &[Object], policies: &[super::Patched]) -> World {
+    let mut world = world(objects.iter().cloned());
+    for patched in policies {
+        let yaml = serde_saphyr::to_string(&manifest(&patched.policy)).expect("YAML");
+        for object in read_manifest(yaml.as_bytes()).expect("a valid policy") {
+            assert_eq!(object.name(), patched.policy.name);
+            world.apply(&Change::Set(object), Time::BEGINNING);
+        }
+    }
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_patch_as_it_is_printed_allows_what_was_denied(objects in objects()) {
+        let parties = ["n/0", "m/1", "gone/2", "m/4", "1.2.3.4", "10.0.0.6"];
+        for from in parties {
+            for to in parties {
+                for on in ["80", "81/UDP"] {
+                    let query = query(from, &format!("{to}:{on}"));
+                    let before = ask(&world(objects.clone()), &query).expect("an answer");
+                    let made = patch(&mut world(objects.clone()), &query).expect("a patch");
+                    prop_assert_eq!(made.before.decision(), before.decision());
+                    prop_assert_eq!(made.policies.is_empty(), before.decision() != Decision::Denied);
+                    let after = ask(&applied(&objects, &made.policies), &query).expect("an answer");
+                    prop_assert_eq!(after.decision(), made.after.decision());
+                    prop_assert_ne!(after.decision(), Decision::Denied, "{} {}", from, to);
+                    // Only what was open before may be open still.
+                    let open = |answer: &Answer| {
+                        let verdict = &answer.each[0].verdict;
+                        [verdict.egress.decision, verdict.ingress.decision]
+                            .map(|decision| decision == Decision::Undecidable)
+                    };
+                    if after.decision() == Decision::Undecidable {
+                        prop_assert_eq!(open(&after), open(&before));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_survives_being_printed(objects in objects()) {
+        for object in &objects {
+            let Object::NetworkPolicy(policy) = object else { continue };
+            let yaml = serde_saphyr::to_string(&manifest(policy)).expect("YAML");
+            let read = read_manifest(yaml.as_bytes()).expect("a valid policy");
+            let [Object::NetworkPolicy(read)] = read.as_slice() else {
+                return Err(TestCaseError::fail(yaml));
+            };
+            prop_assert_eq!(manifest(read), manifest(policy));
+            prop_assert_eq!(
+                (read.isolates_ingress, read.isolates_egress, read.ingress.len(), read.egress.len()),
+                (policy.isolates_ingress, policy.isolates_egress, policy.ingress.len(), policy.egress.len())
+            );
+        }
+    }
+}
+
+#[test]
+fn values_that_yaml_would_take_for_something_else_stay_text() {
+    for value in [
+        "true",
+        "no",
+        "null",
+        "1",
+        "1.0",
+        "1e3",
+        "0x1",
+        "017",
+        "on",
+        "2026-01-31",
+        "",
+    ] {
+        let text = format!(
+            "---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: '1', namespace: '2'}}, spec: \
+             {{podSelector: {{matchLabels: {{'{value}x': '{value}', y: '{value}'}}}}, policyTypes: [Ingress]}}}}"
+        );
+        let objects = read_manifest(text.as_bytes()).expect("valid");
+        let [Object::NetworkPolicy(policy)] = objects.as_slice() else {
+            panic!("one policy")
+        };
+        let yaml = serde_saphyr::to_string(&manifest(policy)).expect("YAML");
+        let again = read_manifest(yaml.as_bytes()).unwrap_or_else(|error| panic!("{yaml}\n{error}"));
+        let [Object::NetworkPolicy(again)] = again.as_slice() else {
+            panic!("one policy")
+        };
+        assert_eq!(again.pod_selector, policy.pod_selector, "{yaml}");
+        assert_eq!(again.name, policy.name);
+    }
+}

@@ -1,0 +1,246 @@
+//! `observer why` as users and programs meet it: exit status, order, errors. Needs no right and no network.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// Two pods, a Service before one of them, and a policy that lets in one port from nobody here.
+const OBJECTS: &str = r#"
+{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: x, labels: {app: a}}, spec: {containers: []}, status: {podIP: 10.0.0.1}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: b, namespace: x, labels: {app: b}}, spec: {containers: []}, status: {podIP: 10.0.0.2}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: b, namespace: x}, spec: {clusterIP: 10.96.0.1, selector: {app: b}, ports: [{port: 80, targetPort: 8080}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: b, namespace: x}
+spec:
+  podSelector: {matchLabels: {app: b}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: other}}}]
+    ports: [{port: 8080}]
+"#;
+
+/// Objects in a folder of their own, and what is asked of them.
+struct Cluster(tempfile::TempDir);
+
+struct Said {
+    status: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Cluster {
+    fn new(objects: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("objects.yaml"), objects).expect("a file");
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn why(&self, args: &[&str], input: &str) -> Said {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_observer"))
+            .arg("why")
+            .arg("--manifests")
+            .arg(self.path())
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command runs");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let input = input.to_owned();
+        // Answers come while questions are still written.
+        let writing = std::thread::spawn(move || {
+            // It may end without reading: then it says why.
+            let _ = stdin.write_all(input.as_bytes());
+        });
+        let output = child.wait_with_output().expect("it ends");
+        writing.join().expect("written");
+        Said {
+            status: output.status.code(),
+            out: String::from_utf8(output.stdout).expect("UTF-8"),
+            err: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+}
+
+fn lines(said: &Said) -> Vec<Value> {
+    let lines = said.out.lines();
+    lines.map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+#[test]
+fn the_status_is_the_decision() {
+    let cluster = Cluster::new(OBJECTS);
+    for (from, to, status, decision) in [
+        ("x/b", "x/a:80", 0, "allowed"),
+        ("x/a", "x/b:8080", 1, "denied"),
+        ("x/a", "x/svc/b:80", 1, "denied"),
+        ("x/a", "b.x", 1, "denied"),
+        ("x/a", "x/svc/b:81", 3, "undecidable"),
+    ] {
+        let said = cluster.why(&[from, to], "");
+        assert_eq!(said.status, Some(status), "{to}: {}{}", said.out, said.err);
+        assert!(
+            said.out.lines().next().is_some_and(|line| line.ends_with(decision)),
+            "{}",
+            said.out
+        );
+        let json = cluster.why(&[from, to, "-o", "json"], "");
+        assert_eq!(json.status, Some(status));
+        assert_eq!(lines(&json)[0]["verdict"]["decision"], decision);
+    }
+}
+
+#[test]
+fn what_cannot_be_asked_is_status_2_and_a_reason() {
+    let cluster = Cluster::new(OBJECTS);
+    for args in [
+        &["x/a", "x/nobody:80"][..],
+        &["x/a", "x/b"],
+        &["x/a", "x/b:99999"],
+        &["x/a"],
+        &["x/a", "x/b:80", "--stdin"],
+        &["--stdin", "--patch"],
+    ] {
+        let said = cluster.why(args, "");
+        assert_eq!((said.status, said.out.as_str()), (Some(2), ""), "{args:?}");
+        assert!(!said.err.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn an_invalid_object_refuses_the_whole_set() {
+    let cluster = Cluster::new(&format!(
+        "{OBJECTS}---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: bad, namespace: x}}, spec: \
+         {{podSelector: {{}}, ingress: [{{from: [{{}}]}}]}}}}\n"
+    ));
+    let line = "{\"src\":\"x/b\",\"dst\":\"x/a\",\"port\":80,\"protocol\":\"TCP\"}\n";
+    for (args, input) in [(&["x/b", "x/a:80"][..], ""), (&["--stdin"], line)] {
+        let said = cluster.why(args, input);
+        assert_eq!((said.status, said.out.as_str()), (Some(2), ""));
+        assert!(
+            said.err.contains("NetworkPolicy x/bad") && said.err.contains("spec.ingress[0].from[0]"),
+            "{}",
+            said.err
+        );
+    }
+}
+
+#[test]
+fn every_line_is_answered_in_order() {
+    let cluster = Cluster::new(OBJECTS);
+    let mut input = String::new();
+    for number in 0..5_000 {
+        let (from, to) = if number % 3 == 0 {
+            ("x/a", "x/b")
+        } else {
+            ("x/b", "x/a")
+        };
+        input.push_str(&format!(
+            "{{\"src\":\"{from}\",\"dst\":\"{to}\",\"port\":8080,\"protocol\":\"TCP\",\"at\":\"2026-01-31T12:00:00Z\"}}\n"
+        ));
+    }
+    let said = cluster.why(&["--stdin"], &input);
+    assert_eq!((said.status, said.err.as_str()), (Some(0), ""));
+    let answers = lines(&said);
+    assert_eq!(answers.len(), 5_000);
+    for (number, answer) in answers.iter().enumerate() {
+        let expect = if number % 3 == 0 { "denied" } else { "allowed" };
+        assert_eq!(answer["verdict"]["decision"], expect, "{number}");
+        assert!(answer.get("error").is_none());
+    }
+}
+
+#[test]
+fn a_bad_line_gets_an_error_in_its_place_and_the_others_their_answers() {
+    let cluster = Cluster::new(OBJECTS);
+    let good = r#"{"src":"x/a","dst":"10.96.0.1","port":80,"protocol":"tcp","more":1}"#;
+    let bad = [
+        "nonsense",
+        "{}",
+        r#"{"src":"x/a","dst":"x/b","port":0}"#,
+        r#"{"src":"x/a","dst":"x/b","port":70000}"#,
+        r#"{"src":"x/a","dst":"x/b","port":80,"protocol":"ICMP"}"#,
+        r#"{"src":"x/a","dst":"x/b","port":80,"at":"yesterday"}"#,
+        r#"{"src":"x/nobody","dst":"x/b","port":80}"#,
+        "\u{1}",
+    ];
+    let mut input = String::new();
+    for line in bad {
+        input.push_str(&format!("{line}\n\n{good}\n"));
+    }
+    let said = cluster.why(&["--stdin"], &input);
+    assert_eq!(said.status, Some(2));
+    let answers = lines(&said);
+    assert_eq!(answers.len(), 2 * bad.len());
+    for (pair, line) in answers.chunks(2).zip(bad) {
+        assert!(
+            pair[0]["error"].is_string() && pair[0].get("verdict").is_none(),
+            "{line}"
+        );
+        assert_eq!(pair[1]["verdict"]["decision"], "denied", "{line}");
+    }
+}
+
+#[test]
+fn an_answer_does_not_wait_for_the_next_question() {
+    use std::io::{BufRead as _, BufReader};
+    let cluster = Cluster::new(OBJECTS);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_observer"))
+        .args(["why", "--stdin", "--manifests"])
+        .arg(cluster.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command runs");
+    let mut questions = child.stdin.take().expect("a pipe");
+    let mut answers = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    for _ in 0..3 {
+        writeln!(questions, r#"{{"src":"x/a","dst":"x/b:8080"}}"#).expect("it listens");
+        let answer: Value = serde_json::from_str(&answers.next().expect("an answer").expect("UTF-8")).expect("JSON");
+        assert_eq!(answer["verdict"]["decision"], "denied");
+    }
+    drop(questions);
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn a_patch_put_beside_the_objects_allows_it() {
+    let cluster = Cluster::new(OBJECTS);
+    let patch = cluster.why(&["x/a", "x/svc/b:80", "--patch"], "");
+    assert_eq!((patch.status, patch.err.as_str()), (Some(1), ""));
+    let objects = OBJECTS.split("---\n").take(3).collect::<Vec<_>>().join("---\n");
+    let after = Cluster::new(&format!("{objects}---\n{}", patch.out));
+    assert_eq!(after.why(&["x/a", "x/svc/b:80"], "").status, Some(0), "{}", patch.out);
+    assert_eq!(
+        after.why(&["x/a", "x/b:8081"], "").status,
+        Some(1),
+        "only what was asked for is opened"
+    );
+    let nothing = after.why(&["x/a", "x/svc/b:80", "--patch"], "");
+    assert_eq!(
+        (nothing.status, nothing.out.as_str()),
+        (Some(0), "# Nothing to change: it is allowed.\n")
+    );
+}
+
+#[test]
+fn a_workload_without_pods_is_judged_as_the_pod_it_would_make() {
+    let cluster = Cluster::new(&format!(
+        "{OBJECTS}---\n{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web, namespace: x}}, spec: {{selector: \
+         {{matchLabels: {{app: other}}}}, template: {{metadata: {{labels: {{app: other}}}}, spec: {{containers: []}}}}}}}}\n"
+    ));
+    let allowed = cluster.why(&["x/deployment/web", "x/svc/b"], "");
+    assert_eq!(allowed.status, Some(0), "{}{}", allowed.out, allowed.err);
+    assert!(allowed.out.contains("pod x/web has no address yet"), "{}", allowed.out);
+    assert_eq!(cluster.why(&["x/deploy/web", "x/b:81"], "").status, Some(1));
+}
