@@ -156,6 +156,10 @@ fn blocked(facts: Facts<'_>) -> String {
         Some(drops::Stage::Filter) => {
             "List the rules that are no policy's: nft list ruleset, iptables-save, tc filter show.".into()
         }
+        Some(drops::Stage::Neighbour) if facts.drop().is_some_and(|drop| drop.place != Place::Node) => {
+            "Look from inside the pod which next hop does not answer (ip route get ADDRESS, ip neigh): the destination, if it is on the same bridge, else the pod's gateway."
+                .into()
+        }
         Some(drops::Stage::Neighbour) => {
             "Check that the destination's host or pod is up: nobody answers for its address (ip neigh).".into()
         }
