@@ -48,6 +48,29 @@ fn an_unknown_verb_is_exit_2() {
 }
 
 #[test]
+fn lint_tells_by_its_exit_status_what_it_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("UTF-8");
+    let write = |text: &str| std::fs::write(folder.path().join("p.yaml"), text).expect("a file");
+    let policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\nspec: ";
+    write(&format!("{policy}{{podSelector: {{}}, policyTypes: [Ingress]}}\n"));
+    assert_eq!(run(&["lint", path]).0, Some(0));
+    write(&format!(
+        "{policy}{{podSelector: {{}}, policyTypes: [Ingress], egress: []}}\n"
+    ));
+    let (status, out, err) = run(&["lint", "--manifests", path]);
+    assert_eq!((status, err.as_str()), (Some(1), ""));
+    assert!(
+        out.contains("p.yaml:4: error rules-without-effect: NetworkPolicy default/p spec.egress"),
+        "{out}"
+    );
+    write(&format!("{policy}{{podSelectors: {{}}}}\n"));
+    let (status, out, err) = run(&["lint", path]);
+    assert_eq!((status, out.as_str()), (Some(2), ""));
+    assert!(err.contains("podSelectors"), "{err}");
+}
+
+#[test]
 fn a_reader_that_has_gone_is_no_error() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);

@@ -85,10 +85,10 @@ fn others<'a>(scope: &Scope<'a>, policy: &NetworkPolicy) -> Vec<&'a NetworkPolic
         selected.iter().any(|pod| other.pod_selector.matches(&pod.labels))
     };
     scope
-        .policies
+        .policies_in(&policy.name.namespace)
         .iter()
         .copied()
-        .filter(|other| other.name.namespace == policy.name.namespace && other.name != policy.name)
+        .filter(|other| other.name != policy.name)
         .filter(|other| may_select(other))
         .collect()
 }

@@ -13,7 +13,7 @@ const OF_THE_CLUSTER: [&str; 3] = ["kube-system", "kube-public", "kube-node-leas
 pub(super) fn lint(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     for (namespace, pods) in scope.inhabited() {
         // Where nobody wrote a policy, nobody expects one; where one is of another kind, it may isolate.
-        let has_policy = scope.policies.iter().any(|policy| policy.name.namespace == *namespace);
+        let has_policy = !scope.policies_in(namespace).is_empty();
         if OF_THE_CLUSTER.contains(&&**namespace) || scope.is_foreign(namespace) || !has_policy {
             continue;
         }

@@ -51,9 +51,9 @@ pub(super) fn lint(policy: &NetworkPolicy, findings: &mut Vec<Finding>) {
 
 /// Policies that say the same of the same pods.
 pub(super) fn lint_policies(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
-    for (at, policy) in scope.policies.iter().enumerate() {
-        let mut earlier = scope.policies[..at].iter();
-        let Some(first) = earlier.find(|other| says_the_same(other, policy)) else {
+    for policy in &scope.policies {
+        let mut earlier = scope.policies_in(&policy.name.namespace).iter();
+        let Some(first) = earlier.find(|other| other.name < policy.name && says_the_same(other, policy)) else {
             continue;
         };
         findings.push(finding(
@@ -67,8 +67,7 @@ pub(super) fn lint_policies(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn says_the_same(a: &NetworkPolicy, b: &NetworkPolicy) -> bool {
-    a.name.namespace == b.name.namespace
-        && a.pod_selector == b.pod_selector
+    a.pod_selector == b.pod_selector
         && (a.isolates_ingress, a.isolates_egress) == (b.isolates_ingress, b.isolates_egress)
         && (&a.ingress, &a.egress) == (&b.ingress, &b.egress)
 }

@@ -75,6 +75,8 @@ pub(super) struct Scope<'a> {
     /// Pods that a policy can concern, by namespace: one for each set of labels and ports.
     pods: BTreeMap<&'a Str, Vec<&'a Pod>>,
     namespaces: BTreeMap<&'a Str, &'a Labels>,
+    policies_in: BTreeMap<&'a Str, Vec<&'a NetworkPolicy>>,
+    every_namespace: Vec<&'a Str>,
 }
 
 impl<'a> Scope<'a> {
@@ -95,15 +97,25 @@ impl<'a> Scope<'a> {
                 known.push(pod);
             }
         }
-        let namespaces = objects
-            .namespaces
-            .iter()
-            .map(|namespace| (&namespace.name, &namespace.labels));
+        let read = objects.namespaces.iter();
+        let namespaces: BTreeMap<_, _> = read.map(|namespace| (&namespace.name, &namespace.labels)).collect();
+        let mut policies_in: BTreeMap<&Str, Vec<&NetworkPolicy>> = BTreeMap::new();
+        for policy in &policies {
+            policies_in.entry(&policy.name.namespace).or_default().push(policy);
+        }
+        let every: BTreeSet<&Str> = namespaces
+            .keys()
+            .chain(pods.keys())
+            .chain(policies_in.keys())
+            .copied()
+            .collect();
         Self {
             objects,
             policies,
             pods,
-            namespaces: namespaces.collect(),
+            namespaces,
+            policies_in,
+            every_namespace: every.into_iter().collect(),
         }
     }
 
@@ -130,14 +142,13 @@ impl<'a> Scope<'a> {
     }
 
     /// Every namespace that was read or that something that was read is in.
-    pub(super) fn every_namespace(&self) -> BTreeSet<&'a Str> {
-        let named = self.policies.iter().map(|policy| &policy.name.namespace);
-        self.namespaces
-            .keys()
-            .chain(self.pods.keys())
-            .copied()
-            .chain(named)
-            .collect()
+    pub(super) fn every_namespace(&self) -> &[&'a Str] {
+        &self.every_namespace
+    }
+
+    /// The policies of a namespace, in order of their names.
+    pub(super) fn policies_in(&self, namespace: &Str) -> &[&'a NetworkPolicy] {
+        self.policies_in.get(namespace).map_or(&[], Vec::as_slice)
     }
 
     /// Whether Namespace objects were read.
@@ -158,7 +169,7 @@ impl<'a> Scope<'a> {
         match selector {
             None => vec![&policy.name.namespace],
             Some(selector) => {
-                let every = self.every_namespace().into_iter();
+                let every = self.every_namespace().iter().copied();
                 every.filter(|name| self.seen(name).are_selected(selector)).collect()
             }
         }
@@ -199,10 +210,9 @@ impl<'a> Scope<'a> {
 
     /// The policies that isolate a pod in a direction.
     pub(super) fn isolating(&self, pod: &Pod, direction: Direction) -> impl Iterator<Item = &'a NetworkPolicy> {
-        self.policies
+        self.policies_in(&pod.name.namespace)
             .iter()
             .copied()
-            .filter(move |policy| policy.name.namespace == pod.name.namespace)
             .filter(move |policy| isolates(policy, direction))
             .filter(move |policy| policy.pod_selector.matches(&pod.labels))
     }

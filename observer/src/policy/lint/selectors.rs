@@ -50,7 +50,7 @@ fn peer_selects(
     findings: &mut Vec<Finding>,
 ) {
     if let Some(selector) = namespaces {
-        let every = || scope.every_namespace().into_iter();
+        let every = || scope.every_namespace().iter().copied();
         if scope.knows_namespaces() && !every().any(|name| scope.seen(name).are_selected(selector)) {
             let near = closest(
                 every().map(|name| (scope.seen(name), format!("namespace {name}"))),
