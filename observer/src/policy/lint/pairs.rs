@@ -6,6 +6,10 @@ use super::{Code, Finding, Severity};
 use crate::objects::{NetworkPolicy, Peer, Pod, PortRule, Protocol, Rule};
 use crate::policy::Direction;
 
+/// A peer of more kinds of pods than this means nobody in particular, and need not be answered by any of them. It also bounds
+/// how many pairs are asked about.
+const MANY: usize = 100;
+
 /// Protocol, first and last port.
 type Ports = Vec<(Protocol, u16, u16)>;
 
@@ -18,6 +22,9 @@ pub(super) fn lint(scope: &Scope<'_>, policy: &NetworkPolicy, findings: &mut Vec
                 continue;
             }
             let peers = scope.peers(policy, peer);
+            if peers.len() > MANY {
+                continue;
+            }
             let field = format!("{field}.{}[{index}]", peers_field(direction));
             if let Some(found) = unanswered(scope, policy, (direction, rule), (&own, &peers), field) {
                 findings.push(found);
