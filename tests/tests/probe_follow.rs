@@ -1,9 +1,11 @@
 //! The probe follows what changes on the node: links, addresses, names.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use observer::attempt::{Observation, Point};
 use observer::probe::attach::Mode;
+use observer::probe::convert::Clock;
 use observer::probe::{Options, Probe};
 use observer_tests::lab::{Family, Lab, Topology, addresses, dial, kernel_tests, pod};
 use observer_tests::watch::{Watch, in_namespace, options, watch};
@@ -34,6 +36,7 @@ fn pods_come_and_go() {
         in_namespace(&node, options(mode), async |watch| {
             assert_eq!(names(watch), ["veth2"]);
             for round in 0..5 {
+                let added = Clock::read().now();
                 let link = lab.add_pod(pod("shop/api")).expect("a pod").link().to_owned();
                 watch
                     .until("the new pod", |watch| last_told(watch, &link).is_some())
@@ -44,6 +47,14 @@ fn pods_come_and_go() {
                         last_told(watch, &link).is_some_and(|point| point.addresses.contains(&address))
                     })
                     .await;
+                let index = last_told(watch, &link).expect("told").ifindex;
+                let told = watch.seen.iter().filter_map(|observation| match observation {
+                    Observation::Point(point) if point.ifindex == index => Some(point.since),
+                    _ => None,
+                });
+                let since: BTreeSet<_> = told.collect();
+                assert_eq!(since.len(), 1, "the time of attaching stays the same: {since:?}");
+                assert!(since.iter().all(|since| (added..Clock::read().now()).contains(since)));
                 // Seen at once: the programs are there.
                 dial(
                     lab.pod("shop/api").netns(),

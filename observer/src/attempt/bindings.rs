@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::types::{Hook, Point};
 use crate::objects::Str;
+use crate::time::Time;
 
 /// A pod has few addresses. An interface that shows more sources than this forwards for others (a gateway pod): what is
 /// seen there says nothing about whose an address is.
@@ -115,24 +116,34 @@ impl Bindings {
         unknown && self.owners(address).is_empty()
     }
 
-    /// What absence of packets to `address` proves; `None` where it is bound to no observed interface.
-    pub(super) fn hook(&self, address: IpAddr) -> Option<Hook> {
+    /// What absence proves of packets to `address`, the first of which was sent at `first`; `None` where it is bound to no
+    /// observed interface.
+    pub(super) fn hook(&self, address: IpAddr, first: Time) -> Option<Hook> {
         let owners = self.owners(address);
         owners
             .iter()
             .filter_map(|index| self.points.get(index))
             .filter(|known| self.bound(known.point.ifindex, address))
             .map(|known| match known.point.to_pod {
+                // It may have passed before we came.
+                _ if first < known.point.since => Hook::Blind,
                 Hook::Assumed if known.seen_to_pod => Hook::Proven,
                 hook => hook,
             })
             .min()
     }
 
-    /// Whether answers may reach the pod behind this interface unseen.
-    pub(super) fn hides_answers(&self, index: u32) -> bool {
+    /// Whether answers to a SYN that left the pod behind this interface at `first` may reach it unseen.
+    pub(super) fn hides_answers(&self, index: u32, first: Time) -> bool {
         let blind = |known: &Known| known.point.to_pod == Hook::Blind && !known.seen_to_pod;
-        self.points.get(&index).is_some_and(blind)
+        self.points
+            .get(&index)
+            .is_some_and(|known| blind(known) || first < known.point.since)
+    }
+
+    /// Whether what left the pod behind this interface at `at` was seen.
+    pub(super) fn attached(&self, index: u32, at: Time) -> bool {
+        self.points.get(&index).is_some_and(|known| known.point.since <= at)
     }
 
     /// Whether foreign programs run on the to-pod side of this interface.
@@ -179,6 +190,7 @@ mod tests {
         Point {
             ifindex,
             name: format!("veth{ifindex}").into(),
+            since: Time(10),
             addresses: addresses.to_vec(),
             from_pod: Hook::Proven,
             to_pod,
@@ -199,7 +211,7 @@ mod tests {
         assert!(bindings.bound(2, ip(1)));
         bindings.gone(2);
         assert!(!bindings.bound(2, ip(1)));
-        assert_eq!(bindings.hook(ip(1)), None);
+        assert_eq!(bindings.hook(ip(1), Time(10)), None);
     }
 
     #[test]
@@ -208,9 +220,9 @@ mod tests {
         bindings.set(point(1, &[], Hook::Proven));
         bindings.set(point(2, &[], Hook::Proven));
         bindings.learn(1, ip(1));
-        assert_eq!(bindings.hook(ip(1)), Some(Hook::Proven));
+        assert_eq!(bindings.hook(ip(1), Time(10)), Some(Hook::Proven));
         bindings.learn(2, ip(1));
-        assert_eq!(bindings.hook(ip(1)), None);
+        assert_eq!(bindings.hook(ip(1), Time(10)), None);
         bindings.gone(2);
         assert!(bindings.bound(1, ip(1)));
     }
@@ -233,11 +245,23 @@ mod tests {
         let mut bindings = Bindings::default();
         bindings.set(point(1, &[ip(1)], Hook::Assumed));
         bindings.set(point(2, &[ip(2)], Hook::Blind));
-        assert_eq!(bindings.hook(ip(1)), Some(Hook::Assumed));
+        assert_eq!(bindings.hook(ip(1), Time(10)), Some(Hook::Assumed));
         bindings.saw_to_pod(1);
         bindings.saw_to_pod(2);
-        assert_eq!(bindings.hook(ip(1)), Some(Hook::Proven));
-        assert_eq!(bindings.hook(ip(2)), Some(Hook::Blind));
+        assert_eq!(bindings.hook(ip(1), Time(10)), Some(Hook::Proven));
+        assert_eq!(bindings.hook(ip(2), Time(10)), Some(Hook::Blind));
+    }
+
+    #[test]
+    fn what_passed_before_we_were_attached_went_unseen() {
+        let mut bindings = Bindings::default();
+        bindings.set(point(1, &[ip(1)], Hook::Proven));
+        assert_eq!(bindings.hook(ip(1), Time(9)), Some(Hook::Blind));
+        assert_eq!(bindings.hook(ip(1), Time(10)), Some(Hook::Proven));
+        assert!(bindings.hides_answers(1, Time(9)));
+        assert!(!bindings.hides_answers(1, Time(10)));
+        assert!(!bindings.attached(1, Time(9)));
+        assert!(bindings.attached(1, Time(10)));
     }
 
     #[test]

@@ -147,7 +147,7 @@ fn destination<S: Surroundings>(
     // One place that is not observed is enough to hide the SYN.
     places
         .iter()
-        .map(|place| context.bindings.hook(place.ip()))
+        .map(|place| context.bindings.hook(place.ip(), open.first))
         .collect::<Option<Vec<Hook>>>()
         .and_then(|hooks| hooks.into_iter().min())
         .map_or(DestinationHook::NotObserved, DestinationHook::Observed)

@@ -149,8 +149,8 @@ impl Open {
         let leg = &mut self.legs[position];
         leg.facts.bound |= bound && sighting.direction == Direction::ToPod;
         leg.facts.foreign |= bindings.foreign(sighting.ifindex);
-        leg.hidden = bindings.hides_answers(sighting.ifindex);
         let news = leg.apply(sighting);
+        leg.hidden = bindings.hides_answers(sighting.ifindex, leg.facts.first);
         self.first = self.first.min(leg.facts.first);
         self.last = self.last.max(leg.last);
         if news == News::Answer
@@ -167,7 +167,7 @@ impl Open {
     pub(super) fn bind(&mut self, bindings: &Bindings) {
         for leg in &mut self.legs {
             let facts = &mut leg.facts;
-            leg.hidden = bindings.hides_answers(facts.ifindex);
+            leg.hidden = bindings.hides_answers(facts.ifindex, facts.first);
             facts.bound |= facts.direction == Direction::ToPod && bindings.bound(facts.ifindex, facts.server.ip());
         }
     }

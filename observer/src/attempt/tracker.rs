@@ -303,8 +303,8 @@ impl Tracker {
         }
     }
 
-    /// Whether a SYN died on its way out of a pod: in the namespace of a pod that may own the client's address, and not as one
-    /// that had arrived there.
+    /// Whether a SYN died on its way out of a pod: in the namespace of a pod that may own the client's address, where it would have
+    /// been seen to leave before, and not as one that had arrived there.
     fn died_in_source(&self, drop: &Drop) -> bool {
         let Place::Pod { ifindex } = drop.place else {
             return false;
@@ -314,6 +314,7 @@ impl Tracker {
             && !drop.client.ip().is_loopback()
             && !drop.server.ip().is_loopback()
             && drop.client.ip() != drop.server.ip()
+            && self.bindings.attached(ifindex, drop.at)
             && self.bindings.may_own(ifindex, drop.client.ip())
             && !self.bindings.bound(ifindex, drop.server.ip())
     }

@@ -33,6 +33,8 @@ pub struct Point {
     pub ifindex: u32,
     /// Interface name.
     pub name: Str,
+    /// From when on its hooks see what passes: what passed before went unseen. It stays the same as long as we are attached.
+    pub since: Time,
     /// Addresses routed to it (host routes, neighbour and forwarding entries). The tracker adds those it sees a pod use.
     pub addresses: Vec<IpAddr>,
     /// What absence of packets from the pod proves.

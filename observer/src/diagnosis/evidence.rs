@@ -79,7 +79,10 @@ fn points(facts: Facts<'_>, list: &mut List) {
             list.add("not-observed", "the destination is on no observed interface");
         }
         (Absence::Nothing, DestinationHook::Observed(Hook::Blind)) => {
-            list.add("not-observed", "packets can pass the destination's interface unseen");
+            list.add(
+                "not-observed",
+                "a SYN may have passed the destination's interface unseen",
+            );
         }
         (Absence::Nothing, DestinationHook::Observed(_)) => {
             list.add(

@@ -8,7 +8,7 @@ use aya::Ebpf;
 use aya::maps::{MapData, MapError};
 
 use super::attach::{AttachError, Attacher, Attachment};
-use super::convert::{Converter, monotonic};
+use super::convert::{Clock, Converter, monotonic};
 use super::coverage::{Attached, Code, Coverage, Degraded, Foreign, NotObserved};
 use super::filters::{self, Side};
 use super::hooks::{Facts, Judged};
@@ -164,7 +164,7 @@ impl Follow {
                     observed.netns = None;
                     observed.since = monotonic();
                 }
-            } else if self.attach(ebpf, choice) {
+            } else if self.attach(ebpf, choice, converter.clock) {
                 table.interface_here(choice.ifindex);
                 new.push(choice.ifindex);
             }
@@ -315,7 +315,7 @@ impl Follow {
         missing
     }
 
-    fn attach(&mut self, ebpf: &mut Ebpf, choice: &Choice) -> bool {
+    fn attach(&mut self, ebpf: &mut Ebpf, choice: &Choice, clock: Clock) -> bool {
         let since = monotonic();
         match self
             .attacher
@@ -329,6 +329,8 @@ impl Follow {
                     point: Point {
                         ifindex: choice.ifindex,
                         name: choice.name.clone(),
+                        // Both hooks are attached now.
+                        since: clock.now(),
                         addresses: Vec::new(),
                         from_pod: judged.from_pod,
                         to_pod: judged.to_pod,
@@ -433,6 +435,7 @@ impl Follow {
                 name: wanted
                     .get(ifindex)
                     .map_or_else(|| observed.point.name.clone(), |choice| choice.name.clone()),
+                since: observed.point.since,
                 addresses: behind.remove(ifindex).unwrap_or_default().into_iter().collect(),
                 from_pod,
                 to_pod,

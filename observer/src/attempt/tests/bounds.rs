@@ -133,6 +133,7 @@ fn a_scanner_that_uses_one_isn_is_followed_but_not_compared() {
         [Observation::Point(Point {
             ifindex: 2,
             name: "veth-b".into(),
+            since: START,
             addresses: vec![NAMES.ip("b")],
             from_pod: Hook::Proven,
             to_pod: Hook::Proven,
@@ -164,6 +165,7 @@ fn a_flooded_syn_keeps_few_points_and_always_the_destinations() {
         let point = Observation::Point(Point {
             ifindex,
             name: format!("veth{ifindex}").into(),
+            since: START,
             addresses,
             from_pod: Hook::Proven,
             to_pod: Hook::Proven,

@@ -409,3 +409,43 @@ fn where_answers_pass_unseen_only_a_client_that_goes_on_has_had_none() {
         ",
     );
 }
+
+#[test]
+fn what_passed_before_an_interface_was_observed_is_not_called_absent() {
+    check(
+        "
+        0    syn    from-a a>b
+        0.1  attach b
+        0.2  rst    from-a a>b
+        100  syn    from-a a>b#101
+        100  rst    from-a a>b#101
+        200  syn    from-a a>c#102
+        200.1 attach c
+        10000 syn   from-a a>c#103
+        ",
+        "
+        1 5.2 Final a>b Refused by Unknown Unknown syns=1 destination=Blind points=from-a
+        2 105 Final a>b Rejected by Path LeftSource syns=1 points=from-a
+        3 1200 Provisional a>c Timeout Unknown syns=1 destination=Blind points=from-a
+        3 4200 Final a>c Timeout Unknown syns=1 destination=Blind points=from-a
+        4 11000 Provisional a>c Timeout LeftSource syns=1 points=from-a
+        4 14000 Final a>c Timeout LeftSource syns=1 points=from-a
+        ",
+    );
+}
+
+#[test]
+fn what_left_before_the_clients_interface_was_observed_is_no_timeout() {
+    check(
+        "
+        // Seen at the first hook, before the second was attached: the answer may have passed there.
+        10   syn    from-a a>x
+        10.1 attach a
+        5000 syn    from-a a>x#101
+        ",
+        "
+        1 6000 Provisional a>x Timeout Unknown syns=1 destination=not-observed points=from-a
+        1 9000 Final a>x Timeout Unknown syns=1 destination=not-observed points=from-a
+        ",
+    );
+}

@@ -156,6 +156,7 @@ fn observation(what: &What, now: Time) -> Option<Observation> {
         What::Point(ifindex, hook, bound) => Observation::Point(Point {
             ifindex,
             name: format!("veth{ifindex}").into(),
+            since: START,
             addresses: if bound {
                 vec![servers()[ifindex as usize].ip()]
             } else {

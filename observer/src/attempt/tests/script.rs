@@ -8,6 +8,7 @@
 //! 0.2   icmp   from-a  a>v port n            an ICMP error by n: port, host, prohibited, ttl, too-big
 //! 0.2   drop   node    a>b syn NO_SOCKET     kfree_skb in the node's namespace, or in pod-a's; a function may follow
 //! 0     point  b       blind                 what b's to-pod hook is worth: blind, assumed, proven; `nowhere` unbinds b
+//! 0     attach b                             b's interface is observed from now on, and its hooks are proven
 //! 0     gone   b                             b's interface is not observed any more
 //! 5     lost                                 events were lost
 //! 5     listener a>b full                    the listener of that attempt was read: full, none
@@ -175,16 +176,17 @@ impl Lab {
             text: String::new(),
         };
         for pod in ["a", "b", "c"] {
-            lab.point(pod, Hook::Proven, true);
+            lab.point(pod, START, Hook::Proven, true);
         }
         lab
     }
 
-    fn point(&mut self, pod: &str, to_pod: Hook, bound: bool) {
+    fn point(&mut self, pod: &str, since: Time, to_pod: Hook, bound: bool) {
         let addresses = if bound { vec![self.names.ip(pod)] } else { Vec::new() };
         self.tell(Observation::Point(Point {
             ifindex: ifindex(pod),
             name: format!("veth-{pod}").into(),
+            since,
             addresses,
             from_pod: Hook::Proven,
             to_pod,
@@ -251,7 +253,8 @@ impl Lab {
     fn line(&mut self, at: Time, words: &[&str]) {
         self.now = at;
         match words {
-            ["point", pod, "nowhere"] => self.point(pod, Hook::Proven, false),
+            ["point", pod, "nowhere"] => self.point(pod, START, Hook::Proven, false),
+            ["attach", pod] => self.point(pod, at, Hook::Proven, true),
             ["point", pod, hook] => {
                 let hook = match *hook {
                     "blind" => Hook::Blind,
@@ -259,7 +262,7 @@ impl Lab {
                     "proven" => Hook::Proven,
                     other => panic!("no hook {other}"),
                 };
-                self.point(pod, hook, true);
+                self.point(pod, START, hook, true);
             }
             ["gone", pod] => self.tell(Observation::PointGone { ifindex: ifindex(pod) }),
             ["lost"] => self.tell(Observation::Lost { at, count: 1 }),

@@ -119,6 +119,7 @@ impl Play {
         self.observe(Observation::Point(Point {
             ifindex,
             name: format!("veth{ifindex}").into(),
+            since: Time(0),
             addresses: vec![address.parse().expect("an address")],
             from_pod: Hook::Proven,
             to_pod,
