@@ -127,7 +127,7 @@ impl Bindings {
             .map(|known| match known.point.to_pod {
                 // It may have passed before we came.
                 _ if first < known.point.since => Hook::Blind,
-                Hook::Assumed if known.seen_to_pod => Hook::Proven,
+                Hook::Assumed if known.seen_to_pod && !known.point.bypassed => Hook::Proven,
                 hook => hook,
             })
             .min()
@@ -135,7 +135,7 @@ impl Bindings {
 
     /// Whether answers to a SYN that left the pod behind this interface at `first` may reach it unseen.
     pub(super) fn hides_answers(&self, index: u32, first: Time) -> bool {
-        let blind = |known: &Known| known.point.to_pod == Hook::Blind && !known.seen_to_pod;
+        let blind = |known: &Known| known.point.bypassed || known.point.to_pod == Hook::Blind && !known.seen_to_pod;
         self.points
             .get(&index)
             .is_some_and(|known| blind(known) || first < known.point.since)
@@ -195,6 +195,7 @@ mod tests {
             from_pod: Hook::Proven,
             to_pod,
             foreign: false,
+            bypassed: false,
         }
     }
 
@@ -250,6 +251,18 @@ mod tests {
         bindings.saw_to_pod(2);
         assert_eq!(bindings.hook(ip(1), Time(10)), Some(Hook::Proven));
         assert_eq!(bindings.hook(ip(2), Time(10)), Some(Hook::Blind));
+    }
+
+    #[test]
+    fn where_others_may_lead_packets_past_a_hook_one_packet_proves_nothing_of_the_next() {
+        let mut bindings = Bindings::default();
+        bindings.set(Point {
+            bypassed: true,
+            ..point(1, &[ip(1)], Hook::Assumed)
+        });
+        bindings.saw_to_pod(1);
+        assert_eq!(bindings.hook(ip(1), Time(10)), Some(Hook::Assumed));
+        assert!(bindings.hides_answers(1, Time(10)));
     }
 
     #[test]

@@ -20,9 +20,10 @@ pub enum Direction {
 pub enum Hook {
     /// Nothing: not attached, blind behind another's filter, or of a kind that packets pass by.
     Blind,
-    /// A plain veth without foreign programs: it should see everything, but no packet was counted there yet.
+    /// Not much: a plain veth without foreign programs should see everything, but no packet was counted there yet; or packets were
+    /// counted, but programs of others may lead some past it.
     Assumed,
-    /// A packet was counted there since we attached.
+    /// A packet was counted there since we attached, and no program of others may lead packets past it.
     Proven,
 }
 
@@ -43,6 +44,9 @@ pub struct Point {
     pub to_pod: Hook,
     /// Foreign programs or filters run on the to-pod side: a SYN seen there can still be dropped behind us.
     pub foreign: bool,
+    /// Programs of others run on either side: what is sent to the pod may be led past the to-pod hook (`bpf_redirect_peer`),
+    /// however many packets were seen there.
+    pub bypassed: bool,
 }
 
 /// What a packet did at a point, oriented by the SYN: `client` sent it.

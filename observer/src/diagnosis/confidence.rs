@@ -109,7 +109,7 @@ fn policy(facts: Facts<'_>) -> Grade {
         ),
         (Absence::Assumed, true) => Grade::of(
             Confidence::Probable,
-            "not confirmed, since no packet was seen yet at the destination's interface",
+            "not confirmed, since the destination's interface is not known to see every packet",
         ),
         (Absence::Nothing, true) => Grade::of(
             Confidence::Probable,

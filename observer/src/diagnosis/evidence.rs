@@ -73,7 +73,7 @@ fn points(facts: Facts<'_>, list: &mut List) {
         ),
         (Absence::Assumed, _) => list.add(
             "syn-absent",
-            "no SYN at the destination's interface, where no packet was seen yet",
+            "no SYN at the destination's interface, which is not known to see every packet",
         ),
         (Absence::Nothing, DestinationHook::NotObserved) => {
             list.add("not-observed", "the destination is on no observed interface");

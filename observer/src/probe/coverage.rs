@@ -98,6 +98,13 @@ pub struct NotObserved {
     pub why: String,
 }
 
+impl Attached {
+    /// Programs of others run there.
+    fn shared(&self) -> bool {
+        !self.from_pod.foreign.is_empty() || !self.to_pod.foreign.is_empty()
+    }
+}
+
 /// The whole statement.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Coverage {
@@ -126,6 +133,13 @@ impl Coverage {
                     ));
                 }
             }
+            if let (Hook::Assumed, true, Some(why)) = (interface.to_pod.hook, interface.shared(), &interface.to_pod.why)
+            {
+                lines.push(format!(
+                    "{}: absence of packets to the pod is probable evidence only: {why}",
+                    interface.name
+                ));
+            }
             let behind = interface.to_pod.foreign.iter().filter(|other| !other.before);
             let behind: Vec<&str> = behind.map(|other| other.name.as_str()).collect();
             if !behind.is_empty() {
@@ -148,7 +162,7 @@ impl Coverage {
     /// For people: where absence is only probable evidence yet. It ends by itself, as packets come, and need not be said again.
     #[must_use]
     pub fn unproven(&self) -> Option<String> {
-        let assumed = |interface: &&Attached| interface.to_pod.hook == Hook::Assumed;
+        let assumed = |interface: &&Attached| interface.to_pod.hook == Hook::Assumed && !interface.shared();
         match self.interfaces.iter().filter(assumed).count() {
             0 => None,
             count => Some(format!(
@@ -230,7 +244,11 @@ mod tests {
                     name: "veth5".to_owned(),
                     how: How::Clsact,
                     from_pod: side(Hook::Blind, Some("redirect (tcx) runs before our program"), vec![]),
-                    to_pod: side(Hook::Proven, None, vec![after]),
+                    to_pod: side(
+                        Hook::Assumed,
+                        Some("redirect (tcx) may lead packets past this hook"),
+                        vec![after],
+                    ),
                 },
             ],
             not_observed: vec![NotObserved {
@@ -246,6 +264,7 @@ mod tests {
         insta::assert_snapshot!(coverage().lines().join("\n"), @r#"
         observing 2 interfaces (1 by TCX, 1 by clsact): veth4, veth5
         veth5: absence of packets from the pod proves nothing: redirect (tcx) runs before our program
+        veth5: absence of packets to the pod is probable evidence only: redirect (tcx) may lead packets past this hook
         veth5: what is delivered to it can still be dropped by enforce
         eth0 not observed: the node's default route leads through it
         "#);
@@ -263,7 +282,8 @@ mod tests {
             "why": "redirect (tcx) runs before our program"
           },
           "to_pod": {
-            "hook": "proven",
+            "hook": "assumed",
+            "why": "redirect (tcx) may lead packets past this hook",
             "foreign": [
               {
                 "by": "clsact",

@@ -64,12 +64,14 @@ impl Observed {
             from_pod,
             to_pod,
             foreign,
+            bypassed,
             ..
         } = self.facts.judge();
         let new = Point {
             from_pod,
             to_pod,
             foreign,
+            bypassed,
             ..self.point.clone()
         };
         self.update(new)
@@ -335,6 +337,7 @@ impl Follow {
                         from_pod: judged.from_pod,
                         to_pod: judged.to_pod,
                         foreign: judged.foreign,
+                        bypassed: judged.bypassed,
                     },
                     netns: None,
                     attachment,
@@ -428,6 +431,7 @@ impl Follow {
                 from_pod,
                 to_pod,
                 foreign,
+                bypassed,
                 ..
             } = observed.facts.judge();
             let point = Point {
@@ -440,6 +444,7 @@ impl Follow {
                 from_pod,
                 to_pod,
                 foreign,
+                bypassed,
             };
             let changed = observed.update(point);
             let told = changed.or_else(|| new.contains(ifindex).then(|| observed.point.clone()));

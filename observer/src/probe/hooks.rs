@@ -40,6 +40,8 @@ pub struct Judged {
     pub to_pod: Hook,
     /// Somebody behind us can still drop a packet to the pod.
     pub foreign: bool,
+    /// Somebody can lead packets to the pod past us.
+    pub bypassed: bool,
     why: [Option<String>; 2],
 }
 
@@ -62,16 +64,18 @@ impl Facts {
         } else {
             (Hook::Assumed, Some(UNSEEN.to_owned()))
         };
-        let (to_pod, why_to) = if seen_to {
+        let other = self.from_pod.iter().chain(&self.to_pod).next();
+        let (to_pod, why_to) = if let Some(other) = other {
+            // `bpf_redirect_peer` delivers what comes from other pods past this hook; what the node itself sends, such as a
+            // kubelet's probe, is seen all the same, and proves nothing of the rest.
+            let past = format!("{} may lead packets past this hook", named(other));
+            if seen_to {
+                (Hook::Assumed, Some(format!("{past}, though some were seen there")))
+            } else {
+                (Hook::Blind, Some(format!("{past}, and none was seen there yet")))
+            }
+        } else if seen_to {
             (Hook::Proven, None)
-        } else if let Some(other) = self.from_pod.iter().chain(&self.to_pod).next() {
-            (
-                Hook::Blind,
-                Some(format!(
-                    "{} may lead packets past this hook, and none was seen there yet",
-                    named(other)
-                )),
-            )
         } else {
             (Hook::Assumed, Some(UNSEEN.to_owned()))
         };
@@ -79,6 +83,7 @@ impl Facts {
             from_pod,
             to_pod,
             foreign: self.to_pod.iter().any(|other| !other.before),
+            bypassed: other.is_some(),
             why: [why_from, why_to],
         }
     }
@@ -136,15 +141,18 @@ mod tests {
             let judged = facts.judge();
             let found = (judged.from_pod, judged.to_pod, judged.foreign);
             assert_eq!(found, expect, "{from:?} {to:?} {seen:?}");
+            let others = !from.is_empty() || !to.is_empty();
+            assert_eq!(judged.bypassed, others, "{from:?} {to:?} {seen:?}");
         };
         check(&[], &[], [false, false], (Assumed, Assumed, false));
         check(&[], &[], [true, false], (Proven, Assumed, false));
         check(&[], &[], [true, true], (Proven, Proven, false));
-        check(&[true], &[], [true, true], (Blind, Proven, false));
+        check(&[true], &[], [true, true], (Blind, Assumed, false));
+        check(&[false], &[], [true, true], (Proven, Assumed, false));
         check(&[false], &[], [false, false], (Assumed, Blind, false));
         check(&[], &[false], [false, false], (Assumed, Blind, true));
-        check(&[], &[false], [true, true], (Proven, Proven, true));
-        check(&[], &[true], [true, true], (Proven, Proven, false));
+        check(&[], &[false], [true, true], (Proven, Assumed, true));
+        check(&[], &[true], [true, true], (Proven, Assumed, false));
     }
 
     #[test]

@@ -138,6 +138,7 @@ fn a_scanner_that_uses_one_isn_is_followed_but_not_compared() {
             from_pod: Hook::Proven,
             to_pod: Hook::Proven,
             foreign: false,
+            bypassed: false,
         })],
     );
     let ports = 1..=2000;
@@ -170,6 +171,7 @@ fn a_flooded_syn_keeps_few_points_and_always_the_destinations() {
             from_pod: Hook::Proven,
             to_pod: Hook::Proven,
             foreign: false,
+            bypassed: false,
         });
         let Observation::Sighting(mut seen) = sighting(1, 1, START, Seen::Pending) else {
             unreachable!("a sighting");

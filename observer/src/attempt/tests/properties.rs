@@ -169,6 +169,7 @@ fn observation(what: &What, now: Time) -> Option<Observation> {
                 _ => Hook::Proven,
             },
             foreign: false,
+            bypassed: false,
         }),
         What::Gone(ifindex) => Observation::PointGone { ifindex },
         What::Tick => return None,

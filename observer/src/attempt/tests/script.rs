@@ -191,6 +191,7 @@ impl Lab {
             from_pod: Hook::Proven,
             to_pod,
             foreign: false,
+            bypassed: false,
         }));
     }
 

@@ -124,6 +124,7 @@ impl Play {
             from_pod: Hook::Proven,
             to_pod,
             foreign: false,
+            bypassed: false,
         }));
     }
 
