@@ -67,7 +67,8 @@ pub(super) fn decode<T: DeserializeOwned>(mut value: Value, unknown: Unknown, fi
     decoded.filter(|_| findings.errors.len() == before || findings.errors[before..].iter().all(is_unknown))
 }
 
-const NO_SUCH_FIELD: &str =
+/// What is said of a field that does not exist.
+pub(super) const NO_SUCH_FIELD: &str =
     "there is no such field, and the API server refuses it: check the spelling and the indentation";
 
 fn is_unknown(finding: &Finding) -> bool {

@@ -1,13 +1,14 @@
 //! The text of one file → objects, problems and what was skipped.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::convert::{Read, What, scope_of};
 use super::document::Document;
 use super::findings::{FieldPath, Finding, Step};
 use super::lines::Lines;
 use super::problem::{Errors, Problem};
-use crate::objects::{NetworkPolicy, Object, Pod, Scope, Source, Str};
+use crate::objects::{ClusterPolicy, NetworkPolicy, Object, Pod, Scope, Source, Str};
 
 /// No file of manifests is larger: what is, is refused before it is read.
 pub(super) const MAX_BYTES: usize = 512 << 20;
@@ -223,19 +224,21 @@ impl Gathering<'_> {
     }
 
     fn placed(&self, object: Object, document: u32) -> Object {
-        let Object::NetworkPolicy(policy) = object else {
-            return object;
-        };
-        Object::NetworkPolicy(
-            NetworkPolicy {
-                source: Some(Source {
-                    file: self.file.clone(),
-                    document,
-                }),
-                ..(*policy).clone()
+        let source = Some(Source {
+            file: self.file.clone(),
+            document,
+        });
+        match object {
+            Object::NetworkPolicy(policy) => {
+                let policy = Arc::unwrap_or_clone(policy);
+                Object::NetworkPolicy(NetworkPolicy { source, ..policy }.into())
             }
-            .into(),
-        )
+            Object::ClusterPolicy(policy) => {
+                let policy = Arc::unwrap_or_clone(policy);
+                Object::ClusterPolicy(ClusterPolicy { source, ..policy }.into())
+            }
+            other => other,
+        }
     }
 
     fn line(&mut self, document: u32, path: &FieldPath) -> Option<u64> {

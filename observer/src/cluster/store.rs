@@ -14,7 +14,7 @@ use super::folder::{self, Signature};
 use super::problem::Problem;
 use super::read::{Content, Format, MAX_BYTES, Spot, read};
 use super::strings;
-use crate::objects::{Change, Kind, Name, NetworkPolicy, Object, Pod, Scope, Str, Written};
+use crate::objects::{Change, ClusterPolicy, Kind, Name, NetworkPolicy, Object, Pod, Scope, Str, Written};
 
 type Key = (Kind, Name);
 
@@ -98,6 +98,13 @@ fn same(a: &Object, b: &Object) -> bool {
             let placeless = |policy: &NetworkPolicy| NetworkPolicy {
                 source: None,
                 written: Written::default(),
+                ..policy.clone()
+            };
+            placeless(a) == placeless(b)
+        }
+        (Object::ClusterPolicy(a), Object::ClusterPolicy(b)) => {
+            let placeless = |policy: &ClusterPolicy| ClusterPolicy {
+                source: None,
                 ..policy.clone()
             };
             placeless(a) == placeless(b)

@@ -66,6 +66,19 @@ pub(super) fn label_value(text: &str) -> Result<(), String> {
     ))
 }
 
+/// A domain name, or `*.` and one.
+pub(super) fn domain_name(text: &str) -> Result<(), String> {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let alnum: fn(u8) -> bool = |c| c.is_ascii_alphanumeric();
+    if name.contains('.') && name.split('.').all(|label| shaped(label, alnum, b"-_")) {
+        return Ok(());
+    }
+    Err(format!(
+        "{text:?} is no domain name: use a name such as kubernetes.io, or *.kubernetes.io for all names below it"
+    ))
+}
+
 /// A port's name (IANA_SVC_NAME, RFC 6335 section 5.1).
 pub(super) fn port_name(text: &str) -> Result<(), String> {
     if !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit()) {

@@ -9,6 +9,9 @@ pub(crate) fn near_miss(miss: &NearMiss, policy_is_clear: bool) -> String {
     if !policy_is_clear {
         rule.push_str(&format!(" of {}", miss.rule.policy));
     }
+    if let [denies @ Unmet::Denies { .. }] = miss.unmet.as_slice() {
+        return format!("{rule} {}", unmet(denies, miss.rule.direction));
+    }
     let (port, peer): (Vec<_>, Vec<_>) = miss.unmet.iter().partition(|unmet| is_port(unmet));
     let direction = miss.rule.direction;
     let clauses: Vec<String> = peer.iter().chain(&port).map(|what| unmet(what, direction)).collect();
@@ -63,6 +66,13 @@ pub(crate) fn unmet(unmet: &Unmet, direction: Direction) -> String {
             }
             text
         }
+        Unmet::Denies { tier, priority, rule } => {
+            let named = rule.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+            let priority = priority
+                .map(|number| format!(", priority {number}"))
+                .unwrap_or_default();
+            format!("denies it{named}: {tier} tier{priority}")
+        }
         Unmet::Protocol { allowed, actual } => format!("only {allowed}; this is {actual}"),
     }
 }
@@ -76,6 +86,7 @@ pub(crate) fn code(unmet: &Unmet) -> &'static str {
         Unmet::Block { .. } => "block",
         Unmet::NotAPod => "not-a-pod",
         Unmet::Port { .. } => "port",
+        Unmet::Denies { .. } => "denies",
         Unmet::Protocol { .. } => "protocol",
     }
 }

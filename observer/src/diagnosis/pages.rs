@@ -205,6 +205,8 @@ mod tests {
             Undecidable::Changing,
             Undecidable::ObjectsInDoubt { source: "f".into() },
             Undecidable::ForeignPolicy { policy: "p".into() },
+            Undecidable::DomainName,
+            Undecidable::EqualPriority,
         ];
         // A new variant does not compile here until it is listed.
         let position = |reason: &Undecidable| match reason {
@@ -220,6 +222,8 @@ mod tests {
             Undecidable::Changing => 9,
             Undecidable::ObjectsInDoubt { .. } => 10,
             Undecidable::ForeignPolicy { .. } => 11,
+            Undecidable::DomainName => 12,
+            Undecidable::EqualPriority => 13,
         };
         assert_eq!(samples.len(), Undecidable::CODES.len());
         for reason in &samples {

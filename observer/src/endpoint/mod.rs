@@ -63,14 +63,21 @@ impl Endpoints {
                     }
                     Object::EndpointSlice(slice) => self.services.set_slice(slice, at),
                     Object::Node(node) => self.nodes.set(node, at),
-                    Object::Namespace(_) | Object::NetworkPolicy(_) => {}
+                    Object::Namespace(_) | Object::NetworkPolicy(_) | Object::ClusterPolicy(_) => {}
                 }
             }
             Change::Remove(Kind::Pod, name) => self.pods.remove(name, at),
             Change::Remove(Kind::Service, name) => self.services.remove(name, at),
             Change::Remove(Kind::EndpointSlice, name) => self.services.remove_slice(name, at),
             Change::Remove(Kind::Node, name) => self.nodes.remove(&name.name, at),
-            Change::Remove(Kind::Namespace | Kind::NetworkPolicy, _)
+            Change::Remove(
+                Kind::Namespace
+                | Kind::NetworkPolicy
+                | Kind::ClusterNetworkPolicy
+                | Kind::AdminNetworkPolicy
+                | Kind::BaselineAdminNetworkPolicy,
+                _,
+            )
             | Change::Doubt { .. }
             | Change::Clear { .. }
             | Change::Foreign { .. }

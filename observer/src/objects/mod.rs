@@ -3,6 +3,7 @@
 //!
 //! It does not own who an address is (`endpoint/`) nor what a policy allows (`policy/`).
 
+mod cluster_policy;
 mod labels;
 mod network_policy;
 mod pod;
@@ -16,6 +17,9 @@ use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
+pub use cluster_policy::{
+    Action, ClusterPeer, ClusterPolicy, ClusterPolicyKind, ClusterPort, ClusterRule, PodSet, Tier,
+};
 pub use labels::Labels;
 pub use network_policy::{NetworkPolicy, Peer, PortMatch, PortRule, Rule, Source, Written};
 pub use pod::{ContainerPort, Phase, Pod, Workload};
@@ -114,6 +118,8 @@ pub enum Object {
     Node(Arc<Node>),
     /// A `networking.k8s.io/v1` policy.
     NetworkPolicy(Arc<NetworkPolicy>),
+    /// A cluster-wide policy of `policy.networking.k8s.io`.
+    ClusterPolicy(Arc<ClusterPolicy>),
 }
 
 /// The kinds of [`Object`].
@@ -131,6 +137,12 @@ pub enum Kind {
     Node,
     /// [`Object::NetworkPolicy`].
     NetworkPolicy,
+    /// [`Object::ClusterPolicy`], as the three kinds that it is written as.
+    ClusterNetworkPolicy,
+    /// See [`Self::ClusterNetworkPolicy`].
+    AdminNetworkPolicy,
+    /// See [`Self::ClusterNetworkPolicy`].
+    BaselineAdminNetworkPolicy,
 }
 
 /// Which namespaces a doubt concerns.
@@ -162,7 +174,7 @@ pub enum Change {
         /// The file.
         source: Str,
     },
-    /// There is a policy of a kind that is not evaluated (Cilium's, Calico's, ClusterNetworkPolicy …). It may select any pod in
+    /// There is a policy of a kind that is not evaluated (Cilium's, Calico's …). It may select any pod in
     /// this scope, whose answers are then open.
     Foreign {
         /// Its kind and name.
@@ -188,6 +200,7 @@ impl Object {
             Self::EndpointSlice(_) => Kind::EndpointSlice,
             Self::Node(_) => Kind::Node,
             Self::NetworkPolicy(_) => Kind::NetworkPolicy,
+            Self::ClusterPolicy(policy) => policy.kind.kind(),
         }
     }
 
@@ -201,6 +214,7 @@ impl Object {
             Self::EndpointSlice(slice) => slice.name.clone(),
             Self::Node(node) => Name::new("", node.name.clone()),
             Self::NetworkPolicy(policy) => policy.name.clone(),
+            Self::ClusterPolicy(policy) => Name::new("", policy.name.clone()),
         }
     }
 }

@@ -212,6 +212,9 @@ fn concerns(what: &Touched, question: &Question) -> bool {
         Touched::Pod(name) => parties
             .into_iter()
             .any(|party| pods(party).any(|pod| pod.name == *name)),
+        Touched::ClusterPolicies => true,
+        // Pods' addresses are never nodes'.
+        Touched::Nodes => !matches!(&question.destination.who, Who::Pod(pod) if !pod.host_network),
     }
 }
 
@@ -236,11 +239,14 @@ impl Scene<'_> {
         match self.subject.role {
             Role::Node(_) | Role::External => Answers::one(Decision::NotApplicable),
             Role::Unknown => self.answers_for_anybody(),
-            Role::Pod(_) | Role::HostPod { .. } => self.answers_for_pod(),
+            Role::Pod(_) => self.answers_through_tiers(),
+            // Cluster-wide policies do not apply to hostNetwork pods.
+            Role::HostPod { .. } => self.answers_of_network_policies(),
         }
     }
 
-    fn answers_for_pod(&self) -> Answers {
+    /// What the NetworkPolicies alone say.
+    pub(super) fn answers_of_network_policies(&self) -> Answers {
         let mut isolated = false;
         let mut allowed = Truth::No;
         let mut open = 0;
@@ -297,7 +303,7 @@ impl Scene<'_> {
             }
             some_denies && !all_are_allowed
         });
-        if deniable {
+        if deniable || self.may_be_denied_by_tiers() {
             Answers::several(Decision::NotApplicable, Decision::Denied, Open::Peer as u8)
         } else {
             Answers::one(Decision::NotApplicable)

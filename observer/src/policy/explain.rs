@@ -1,5 +1,6 @@
 //! From an answer to a verdict: the policies, the rule, caveats and recent changes. Built only when asked for.
 
+use super::cluster_policies::HeldCluster;
 use super::decide::{DirectionDecided, parties};
 use super::matching::{Scene, isolates};
 use super::worlds::{Answers, Truth, sides};
@@ -7,7 +8,7 @@ use super::{
     Caveat, Decided, Decision, Direction, DirectionVerdict, Policies, PolicyChange, PolicyChangeKind, Question, RuleId,
     Undecidable, Verdict,
 };
-use crate::objects::{Name, NetworkPolicy};
+use crate::objects::{ClusterPolicy, Name, NetworkPolicy, Pod};
 use crate::time::Time;
 
 impl Policies {
@@ -62,7 +63,22 @@ impl Policies {
         let Some(scene) = self.telling_scene(question, direction) else {
             return verdict;
         };
-        verdict.policies = scene.isolating().map(|policy| policy.policy.name.clone()).collect();
+        if answer.decision == Decision::Undecidable {
+            verdict
+                .policies
+                .extend(scene.concerned().map(|policy| cluster_name(&policy.policy)));
+        }
+        if let Some(deciding) = scene.deciding(answer.decision) {
+            verdict.policies = vec![cluster_name(&deciding.policy.policy)];
+            verdict.rule = Some(deciding.id(direction));
+            if answer.decision == Decision::Denied {
+                verdict.nearest = vec![scene.denial(deciding)];
+            }
+            return verdict;
+        }
+        verdict
+            .policies
+            .extend(scene.isolating().map(|policy| policy.policy.name.clone()));
         match answer.decision {
             Decision::Allowed => verdict.rule = scene.first_allowing(),
             Decision::Denied => verdict.nearest = scene.nearest(),
@@ -86,11 +102,12 @@ impl Policies {
             .or_else(|| scenes.next())
     }
 
-    /// Recent changes of policies that isolate the subject in this direction.
+    /// Recent changes of policies that isolate the subject in this direction, and of cluster-wide ones that apply to it.
     fn changes(&self, question: &Question, direction: Direction, into: &mut Vec<PolicyChange>) {
         let (subject, _) = parties(question, direction);
         let after = question.at - self.config.recent;
         for pod in sides(subject, direction).filter_map(|side| side.role.pod()) {
+            self.cluster_changes(question, direction, pod, into);
             let versions = self.versions_of(&pod.name.namespace);
             let concerns =
                 |policy: &NetworkPolicy| isolates(policy, direction) && policy.pod_selector.matches(&pod.labels);
@@ -130,6 +147,42 @@ impl Policies {
                 if let Some(until) = held.until.filter(|_| concerned && !replaced) {
                     tell(PolicyChangeKind::Deleted, until);
                 }
+            }
+        }
+    }
+}
+
+impl Policies {
+    fn cluster_changes(&self, question: &Question, direction: Direction, pod: &Pod, into: &mut Vec<PolicyChange>) {
+        let face = self.face(pod, question.at);
+        let after = question.at - self.config.recent;
+        let versions = self.cluster.versions();
+        for held in versions {
+            let policy = &held.compiled.policy;
+            if pod.host_network || held.compiled.rules(direction).next().is_none() || !held.compiled.selects(&face) {
+                continue;
+            }
+            let same = |other: &&HeldCluster| {
+                other.compiled.policy.kind == policy.kind && other.compiled.policy.name == policy.name
+            };
+            let mut others = versions.iter().filter(same);
+            let replaces = others.clone().any(|old| old.until == Some(held.from));
+            let replaced = others.any(|new| held.until == Some(new.from));
+            let (what, begun) = match held.from {
+                _ if replaces => (PolicyChangeKind::Changed, Some(held.from)),
+                Time::BEGINNING => (PolicyChangeKind::Created, policy.created),
+                from => (PolicyChangeKind::Created, Some(from)),
+            };
+            let ended = held.until.filter(|_| !replaced);
+            for (what, at) in [(what, begun), (PolicyChangeKind::Deleted, ended)] {
+                let Some(at) = at.filter(|at| *at > after && *at <= question.at) else {
+                    continue;
+                };
+                into.push(PolicyChange {
+                    policy: cluster_name(policy),
+                    what,
+                    at,
+                });
             }
         }
     }
@@ -199,12 +252,18 @@ impl Scene<'_> {
         if let Some(pod) = self.subject.role.pod()
             && self.subject.role.is_same_pod(self.peer.role)
             && !pod.addresses.contains(&dialled.ip())
+            && self.deciding(Decision::Allowed).is_none()
             && answer == Answers::one(Decision::Allowed)
             && !self.isolating().any(|policy| self.allows(policy, &mut 0) == Truth::Yes)
         {
             caveats.push(Caveat::Hairpin);
         }
     }
+}
+
+/// A cluster-wide policy has no namespace.
+pub(super) fn cluster_name(policy: &ClusterPolicy) -> Name {
+    Name::new("", policy.name.clone())
 }
 
 pub(super) fn rule_id(policy: &Name, direction: Direction, index: usize) -> RuleId {

@@ -203,23 +203,25 @@ impl<'a> Scene<'a> {
         match &rule.port {
             PortMatch::Any => Truth::Yes,
             PortMatch::Range(first, last) => Truth::from((*first..=*last).contains(&self.port)),
-            PortMatch::Name(name) => match self.destination() {
-                Role::Pod(pod) | Role::HostPod { pod, .. } => {
-                    Truth::from(pod.port_named(name, rule.protocol) == Some(self.port) || faulty!(AnyNameFits))
-                }
-                // Only pods have named ports.
-                Role::Node(_) | Role::External => Truth::No,
-                Role::Unknown => {
-                    *open |= Open::NamedPort as u8;
-                    Truth::Maybe
-                }
-            },
+            PortMatch::Name(name) => self.port_is_named(name).noting(Open::NamedPort, open),
+        }
+    }
+
+    /// Whether the destination calls the port so, for the attempt's protocol.
+    pub(super) fn port_is_named(&self, name: &str) -> Truth {
+        match self.destination() {
+            Role::Pod(pod) | Role::HostPod { pod, .. } => {
+                Truth::from(pod.port_named(name, self.protocol) == Some(self.port) || faulty!(AnyNameFits))
+            }
+            // Only pods have named ports.
+            Role::Node(_) | Role::External => Truth::No,
+            Role::Unknown => Truth::Maybe,
         }
     }
 }
 
 /// The best of the answers, stopping at the first `Yes`.
-fn any<T>(items: impl IntoIterator<Item = T>, mut matches: impl FnMut(T) -> Truth) -> Truth {
+pub(super) fn any<T>(items: impl IntoIterator<Item = T>, mut matches: impl FnMut(T) -> Truth) -> Truth {
     let mut best = Truth::No;
     for item in items {
         best = best.max(matches(item));

@@ -1,8 +1,9 @@
-//! What the policies say: `networking.k8s.io/v1` as specified, as of a time, with the rule or the nearest misses.
+//! What the policies say, as of a time, with the rule or the nearest misses: `networking.k8s.io/v1` as specified, between the
+//! tiers of `policy.networking.k8s.io`.
 //!
 //! ```text
 //! Change, time → Policies ── decide(question) → Decided     no allocation: one answer per direction
-//!   (store)          │          (worlds, decide)
+//!   (store)          │          (worlds, decide, tiers)
 //!                    └────── judge(question)  → Verdict     decide, then policies, rule, nearest misses, caveats
 //!                                (explain, nearest, advice)
 //! ```
@@ -14,6 +15,7 @@
 
 mod backends;
 mod closeness;
+mod cluster_policies;
 mod compiled;
 mod decide;
 mod explain;
@@ -26,6 +28,7 @@ mod roster;
 mod space;
 mod store;
 mod terms;
+mod tiers;
 mod verdict;
 mod worlds;
 

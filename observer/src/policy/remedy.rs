@@ -111,6 +111,23 @@ fn addressed_pod(role: Role<'_>) -> Option<&Pod> {
     }
 }
 
+/// `TCP 80 to pods app=web in namespace x`, `TCP 80 to network 1.2.3.4/32`: what a rule of a cluster-wide policy would accept.
+pub(super) fn accepted(scene: &Scene<'_>) -> String {
+    let pod = match scene.peer.role {
+        Role::Pod(pod) => Some(pod),
+        Role::HostPod { .. } | Role::Node(_) | Role::External | Role::Unknown => None,
+    };
+    let peer = match peer_for("", pod, scene.peer.address) {
+        Peer::Block { cidr, .. } => format!("network {cidr}"),
+        pods @ Peer::Pods { .. } => peer_text(&pods, ""),
+    };
+    let way = match scene.direction {
+        Direction::Ingress => "from",
+        Direction::Egress => "to",
+    };
+    format!("{} {} {way} {peer}", scene.protocol, scene.port)
+}
+
 impl<'a> Remedy<'a> {
     /// A rule of its own, where no rule comes near.
     fn first(policy: &'a Name, direction: Direction, pod: Option<&Pod>, address: IpAddr, port: PortRule) -> Self {

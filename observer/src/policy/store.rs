@@ -8,11 +8,15 @@ use ipnetwork::IpNetwork;
 
 use super::Undecidable;
 use super::closeness::{NAMESPACE_NAME, Seen};
+use super::cluster_policies::ClusterPolicies;
 use super::compiled::{Face, Tags};
 use super::roster::Roster;
 use super::space::{Held, Space};
 use super::terms::{Term, Terms};
-use crate::objects::{Change, Kind, Labels, Name, Namespace, NetworkPolicy, Object, Peer, Pod, Scope, Str, Versioned};
+use crate::objects::{
+    Change, ClusterPolicy, ClusterPolicyKind, Kind, Labels, Name, Namespace, NetworkPolicy, Node, Object, Peer, Pod,
+    Scope, Str, Versioned,
+};
 use crate::time::Time;
 
 /// What is not in the objects.
@@ -42,10 +46,14 @@ pub struct Policies {
     pub(super) spaces: HashMap<Str, Space>,
     /// The pods of `spaces` as they are now. Written by [`Self::apply`], deleted with the pod.
     roster: Roster,
-    /// The numbers of labels in `spaces`.
+    /// The policies of the tiers around the NetworkPolicies.
+    pub(super) cluster: ClusterPolicies,
+    /// The numbers of labels in `spaces` and `cluster`.
     terms: Terms,
     /// Namespace objects by name and time.
     pub(super) namespaces: Versioned<Str, Arc<Namespace>>,
+    /// Nodes by name and time; a new version only where labels or addresses changed.
+    pub(super) nodes: Versioned<Str, Arc<Node>>,
     /// Pods by name and time; a new version only where the labels changed.
     pub(super) pods: Versioned<Name, Arc<Pod>>,
     /// What changed while running, oldest first. Grows with changes, cut by [`Self::prune`].
@@ -68,6 +76,10 @@ pub(super) enum Touched {
     Namespace(Str),
     /// This pod's labels.
     Pod(Name),
+    /// A cluster-wide policy.
+    ClusterPolicies,
+    /// A node's labels or addresses.
+    Nodes,
 }
 
 #[derive(Debug)]
@@ -98,7 +110,9 @@ impl Policies {
                     Object::NetworkPolicy(policy) => self.set_policy(policy, at),
                     Object::Namespace(namespace) => self.set_namespace(namespace, at),
                     Object::Pod(pod) => self.set_pod(pod, at),
-                    Object::Service(_) | Object::EndpointSlice(_) | Object::Node(_) => {}
+                    Object::ClusterPolicy(policy) => self.set_cluster_policy(policy, at),
+                    Object::Node(node) => self.set_node(node, at),
+                    Object::Service(_) | Object::EndpointSlice(_) => {}
                 }
             }
             Change::Remove(Kind::NetworkPolicy, name) => self.remove_policy(name, at),
@@ -107,7 +121,20 @@ impl Policies {
                 self.namespace_changed(&name.name, at);
             }
             Change::Remove(Kind::Pod, name) => self.remove_pod(name, at),
-            Change::Remove(Kind::Service | Kind::EndpointSlice | Kind::Node, _) => {}
+            Change::Remove(Kind::ClusterNetworkPolicy, name) => {
+                self.remove_cluster_policy(ClusterPolicyKind::Cluster, &name.name, at);
+            }
+            Change::Remove(Kind::AdminNetworkPolicy, name) => {
+                self.remove_cluster_policy(ClusterPolicyKind::Admin, &name.name, at);
+            }
+            Change::Remove(Kind::BaselineAdminNetworkPolicy, name) => {
+                self.remove_cluster_policy(ClusterPolicyKind::Baseline, &name.name, at);
+            }
+            Change::Remove(Kind::Node, name) => {
+                self.nodes.remove(name.name.clone(), at);
+                self.touched(at, Touched::Nodes);
+            }
+            Change::Remove(Kind::Service | Kind::EndpointSlice, _) => {}
             Change::Doubt { source, scope } => {
                 self.begin_doubt(Undecidable::ObjectsInDoubt { source: source.clone() }, scope, at);
             }
@@ -125,8 +152,10 @@ impl Policies {
     pub fn prune(&mut self, before: Time) {
         let told = before - self.config.recent.max(self.config.window);
         self.spaces.retain(|_, space| space.prune(told));
+        self.cluster.prune(told);
         let before = before - self.config.window;
         self.namespaces.prune(before);
+        self.nodes.prune(before);
         self.pods.prune(before);
         while self.log.front().is_some_and(|(at, _)| *at < before) {
             self.log.pop_front();
@@ -148,6 +177,27 @@ impl Policies {
         if space.is_some_and(|space| space.remove_policy(&name.name, &mut self.roster, at)) {
             self.touched(at, Touched::PoliciesOf(name.namespace.clone()));
         }
+    }
+
+    fn set_cluster_policy(&mut self, policy: &Arc<ClusterPolicy>, at: Time) {
+        if self.cluster.set(policy, &mut self.terms, at) {
+            self.touched(at, Touched::ClusterPolicies);
+        }
+    }
+
+    fn remove_cluster_policy(&mut self, kind: ClusterPolicyKind, name: &str, at: Time) {
+        if self.cluster.remove(kind, name, at) {
+            self.touched(at, Touched::ClusterPolicies);
+        }
+    }
+
+    fn set_node(&mut self, node: &Arc<Node>, at: Time) {
+        let last = self.nodes.latest(&node.name);
+        if last.is_some_and(|last| last.labels == node.labels && last.addresses == node.addresses) {
+            return;
+        }
+        self.nodes.set(node.name.clone(), node.clone(), at);
+        self.touched(at, Touched::Nodes);
     }
 
     fn set_namespace(&mut self, namespace: &Arc<Namespace>, at: Time) {
@@ -210,6 +260,7 @@ impl Policies {
             space.relabel(labels, space.surroundings.since, &mut self.roster);
             space.renumber(&mut self.terms, &mut self.roster);
         }
+        self.cluster.renumber(&mut self.terms);
     }
 
     fn touched(&mut self, at: Time, what: Touched) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
-use crate::objects::{Name, Pod, Protocol, Requirement, Str};
+use crate::objects::{Name, Pod, Protocol, Requirement, Str, Tier};
 use crate::time::Time;
 
 /// May `source` talk to `destination`? After translation: the destination is the pod, not the Service.
@@ -128,11 +128,14 @@ pub struct DirectionVerdict {
     pub decision: Decision,
     /// Why it is open, for [`Decision::Undecidable`].
     pub undecidable: Option<Undecidable>,
-    /// The policies that isolate the pod in this direction, by name.
+    /// The policies that isolate the pod in this direction, by name; or the cluster-wide policy that decides. Where the answer
+    /// is open, the cluster-wide ones that may decide come first.
     pub policies: Vec<Name>,
-    /// The first rule that allows, in order of policy name and rule, for [`Decision::Allowed`] by a rule.
+    /// The rule that decides: for [`Decision::Allowed`] by a rule the first that allows, in order of policy name and rule;
+    /// for [`Decision::Denied`] the rule of a cluster-wide policy that denies, if one does.
     pub rule: Option<RuleId>,
-    /// For [`Decision::Denied`]: the rules of the isolating policies, nearest first. Empty where they have no rules.
+    /// For [`Decision::Denied`]: the rule that denies, or the rules of the isolating policies, nearest first. Empty where
+    /// they have no rules.
     pub nearest: Vec<NearMiss>,
 }
 
@@ -176,6 +179,10 @@ pub enum Undecidable {
         /// Its kind and name.
         policy: Str,
     },
+    /// A rule of a cluster-wide policy names domains, and what they resolve to is not known.
+    DomainName,
+    /// Cluster-wide policies of one tier and priority answer differently, and any of them may come first.
+    EqualPriority,
     /// Nothing is known of the cluster.
     NoObjects,
     /// A pod has no address yet, and whether an `ipBlock` will hold it would matter.
@@ -184,7 +191,7 @@ pub enum Undecidable {
 
 impl Undecidable {
     /// Every code, in the order of the documentation.
-    pub const CODES: [&'static str; 12] = [
+    pub const CODES: [&'static str; 14] = [
         "not-synced",
         "no-objects",
         "host-network",
@@ -197,6 +204,8 @@ impl Undecidable {
         "policies-changing",
         "objects-in-doubt",
         "foreign-policy",
+        "domain-name",
+        "equal-priority",
     ];
 
     /// The stable kebab-case code.
@@ -213,13 +222,15 @@ impl Undecidable {
             Self::Changing => "policies-changing",
             Self::ObjectsInDoubt { .. } => "objects-in-doubt",
             Self::ForeignPolicy { .. } => "foreign-policy",
+            Self::DomainName => "domain-name",
+            Self::EqualPriority => "equal-priority",
             Self::NoObjects => "no-objects",
             Self::NoAddress => "no-address",
         }
     }
 }
 
-/// A rule that did not match, and what it lacks.
+/// A rule that did not match and what it lacks, or the rule that denies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NearMiss {
     /// The rule.
@@ -265,6 +276,15 @@ pub enum Unmet {
         target: u16,
         /// The rule names the Service's port that was dialled instead of the target port.
         names_service_port: Option<u16>,
+    },
+    /// The rule matches, and denies: it is one of a cluster-wide policy.
+    Denies {
+        /// The policy's tier.
+        tier: Tier,
+        /// Its priority, if it has one.
+        priority: Option<u16>,
+        /// The rule's name, if it has one.
+        rule: Option<Str>,
     },
     /// The protocol does not match.
     Protocol {

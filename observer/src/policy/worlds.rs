@@ -74,6 +74,16 @@ pub(super) enum Truth {
     Yes,
 }
 
+impl Truth {
+    /// Says what it depends on, where it does.
+    pub(super) fn noting(self, what: Open, open: &mut u8) -> Self {
+        if self == Self::Maybe {
+            *open |= what as u8;
+        }
+        self
+    }
+}
+
 impl From<bool> for Truth {
     fn from(known: bool) -> Self {
         if known { Self::Yes } else { Self::No }
@@ -136,12 +146,14 @@ pub(super) struct Answers {
     open: u8,
 }
 
-/// What is not known within one world, weightiest first.
+/// What is not known within one world.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Open {
     Peer = 1,
     NamedPort = 2,
     Node = 4,
+    DomainName = 8,
+    EqualPriority = 16,
 }
 
 impl Answers {
@@ -166,6 +178,17 @@ impl Answers {
         }
     }
 
+    /// What the answers depend on, where they are several.
+    pub(super) fn depending_on(self, open: u8) -> Self {
+        if self.decisions.is_power_of_two() {
+            return self;
+        }
+        Self {
+            open: self.open | open,
+            ..self
+        }
+    }
+
     /// Some worlds deny and some do not.
     pub(super) fn differ(self) -> bool {
         let denied = bit(Decision::Denied);
@@ -182,15 +205,16 @@ impl Answers {
 
     /// The reason for several answers within one world.
     pub(super) fn reason(self) -> Option<Undecidable> {
-        if self.open & Open::Peer as u8 != 0 {
-            Some(Undecidable::PeerUnknown)
-        } else if self.open & Open::NamedPort as u8 != 0 {
-            Some(Undecidable::NamedPort)
-        } else if self.open & Open::Node as u8 != 0 {
-            Some(Undecidable::PeerUnknown)
-        } else {
-            None
-        }
+        // Weightiest first: what the rest may hang on.
+        let reasons = [
+            (Open::Peer, Undecidable::PeerUnknown),
+            (Open::NamedPort, Undecidable::NamedPort),
+            (Open::DomainName, Undecidable::DomainName),
+            (Open::EqualPriority, Undecidable::EqualPriority),
+            (Open::Node, Undecidable::PeerUnknown),
+        ];
+        let open = |(what, _): &(Open, Undecidable)| self.open & *what as u8 != 0;
+        reasons.into_iter().find(open).map(|(_, reason)| reason)
     }
 }
 

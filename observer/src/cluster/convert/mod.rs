@@ -3,6 +3,7 @@
 //!
 //! Checked is what the observer uses; containers' images, volumes and the like are read for their type only.
 
+mod cluster_policy;
 mod metadata;
 mod network_policy;
 mod node;
@@ -22,7 +23,7 @@ use super::decode::{Unknown, decode};
 use super::document::{is_list, list_of};
 use super::findings::{FieldPath, Finding, Findings, Step};
 use super::strings::intern;
-use crate::objects::{Kind, Name, Object, Pod, Scope, Str};
+use crate::objects::{ClusterPolicyKind, Kind, Name, Object, Pod, Scope, Str};
 
 /// One object of a document.
 #[derive(Debug)]
@@ -59,14 +60,32 @@ pub(super) struct Reader {
 }
 
 /// The followed kinds and where they are served.
-const SERVED: [(&str, &str, Kind); 6] = [
+const SERVED: [(&str, &str, Kind); 9] = [
     ("v1", "Pod", Kind::Pod),
     ("v1", "Namespace", Kind::Namespace),
     ("v1", "Service", Kind::Service),
     ("v1", "Node", Kind::Node),
     ("discovery.k8s.io/v1", "EndpointSlice", Kind::EndpointSlice),
     ("networking.k8s.io/v1", "NetworkPolicy", Kind::NetworkPolicy),
+    (
+        "policy.networking.k8s.io/v1alpha2",
+        "ClusterNetworkPolicy",
+        Kind::ClusterNetworkPolicy,
+    ),
+    (
+        "policy.networking.k8s.io/v1alpha1",
+        "AdminNetworkPolicy",
+        Kind::AdminNetworkPolicy,
+    ),
+    (
+        "policy.networking.k8s.io/v1alpha1",
+        "BaselineAdminNetworkPolicy",
+        Kind::BaselineAdminNetworkPolicy,
+    ),
 ];
+
+/// The API group of the cluster-wide policies.
+const CLUSTER_POLICIES: &str = "policy.networking.k8s.io";
 
 /// API groups whose policies select pods beside NetworkPolicy, and the kinds that do.
 const FOREIGN: [(&str, &[&str]); 5] = [
@@ -74,8 +93,9 @@ const FOREIGN: [(&str, &[&str]); 5] = [
     ("projectcalico.org", &["NetworkPolicy", "GlobalNetworkPolicy"]),
     ("crd.projectcalico.org", &["NetworkPolicy", "GlobalNetworkPolicy"]),
     ("crd.antrea.io", &["NetworkPolicy", "ClusterNetworkPolicy"]),
+    // In versions that are not read here.
     (
-        "policy.networking.k8s.io",
+        CLUSTER_POLICIES,
         &[
             "AdminNetworkPolicy",
             "BaselineAdminNetworkPolicy",
@@ -187,10 +207,12 @@ impl Reader {
     }
 }
 
-/// What an object of a kind concerns: the addresses of a Node concern everybody.
+/// What an object of a kind concerns: the addresses of a Node concern everybody, and so do cluster-wide policies.
 pub(super) fn scope_of(kind: Kind, name: &Name) -> Scope {
     match kind {
-        Kind::Node => Scope::Everything,
+        Kind::Node | Kind::ClusterNetworkPolicy | Kind::AdminNetworkPolicy | Kind::BaselineAdminNetworkPolicy => {
+            Scope::Everything
+        }
         Kind::Namespace => Scope::Namespaces(vec![name.name.clone()]),
         _ => Scope::Namespaces(vec![name.namespace.clone()]),
     }
@@ -211,7 +233,7 @@ fn served(version: &str, kind: &str) -> Served {
             return Served::As(*kind);
         }
         // Kubernetes' own groups: another version of the kind, or a slip. Others may have kinds of the same name.
-        if !group.contains('.') || group.ends_with(".k8s.io") {
+        if !group.contains('.') || (group.ends_with(".k8s.io") && group != CLUSTER_POLICIES) {
             return Served::Elsewhere(right);
         }
     }
@@ -253,11 +275,28 @@ fn convert(kind: Kind, value: Value, findings: &mut Findings) -> Option<Object> 
             let policy = decode::<networking::NetworkPolicy>(value, Unknown::Refuse, findings)?;
             network_policy::convert(&policy, findings).map(|policy| Object::NetworkPolicy(Arc::new(policy)))
         }
+        Kind::ClusterNetworkPolicy => cluster_policy(ClusterPolicyKind::Cluster, value, findings),
+        Kind::AdminNetworkPolicy => cluster_policy(ClusterPolicyKind::Admin, value, findings),
+        Kind::BaselineAdminNetworkPolicy => cluster_policy(ClusterPolicyKind::Baseline, value, findings),
     }
 }
 
+fn cluster_policy(kind: ClusterPolicyKind, value: Value, findings: &mut Findings) -> Option<Object> {
+    let exported = is_exported(&value);
+    let policy = cluster_policy::convert(kind, value, exported, findings)?;
+    Some(Object::ClusterPolicy(Arc::new(policy)))
+}
+
+/// It comes from an API server, which has checked it.
+fn is_exported(value: &Value) -> bool {
+    value.pointer("/metadata/uid").is_some() && value.pointer("/metadata/resourceVersion").is_some()
+}
+
 fn api<T: DeserializeOwned>(value: Value, findings: &mut Findings) -> Option<T> {
-    let exported = value.pointer("/metadata/uid").is_some() && value.pointer("/metadata/resourceVersion").is_some();
-    let unknown = if exported { Unknown::Warn } else { Unknown::Refuse };
+    let unknown = if is_exported(&value) {
+        Unknown::Warn
+    } else {
+        Unknown::Refuse
+    };
     decode(value, unknown, findings)
 }

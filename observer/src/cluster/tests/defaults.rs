@@ -401,7 +401,7 @@ fn other_kinds_are_skipped_and_other_policies_told() {
 ---
 {apiVersion: projectcalico.org/v3, kind: NetworkPolicy, metadata: {name: d}}
 ---
-{apiVersion: policy.networking.k8s.io/v1alpha2, kind: ClusterNetworkPolicy, metadata: {name: e}}
+{apiVersion: policy.networking.k8s.io/v1beta1, kind: ClusterNetworkPolicy, metadata: {name: e}}
 ",
     );
     let skipped: Vec<_> = content.unused.iter().map(|kind| &**kind).collect();

@@ -63,6 +63,10 @@ pub(crate) fn open_answer(reason: &Undecidable) -> String {
             return format!("{policy} also selects the pod, and the CNI's own policies are not judged");
         }
         Undecidable::NoAddress => "a pod has no address yet, and the policies ask for one",
+        Undecidable::DomainName => "a rule names domains, and which addresses these have for the pod is not known",
+        Undecidable::EqualPriority => {
+            "cluster-wide policies of one priority answer differently, and which of them comes first is not defined"
+        }
         Undecidable::NoObjects => "nothing is known of the cluster's objects",
     };
     words.into()

@@ -37,15 +37,20 @@ fn denied_directions(facts: Facts<'_>) -> Vec<(Direction, &DirectionVerdict)> {
     directions
 }
 
-/// `a/b isolates egress`.
+/// `a/b isolates egress`, `cluster-deny denies egress`.
 fn isolates(direction: Direction, verdict: &DirectionVerdict) -> String {
     let plural = if verdict.policies.len() == 1 { "s" } else { "" };
     let policies = words::list(&verdict.policies, POLICIES_NAMED);
+    // A cluster-wide policy denies by a rule; NetworkPolicies by having none that allows.
+    if verdict.rule.is_some() {
+        return format!("{policies} denies {direction}");
+    }
     format!("{policies} isolate{plural} {direction}")
 }
 
 fn nearest(direction: Direction, verdict: &DirectionVerdict) -> String {
     match verdict.nearest.first() {
+        Some(miss) if verdict.rule.is_some() => misses::near_miss(miss, true),
         Some(miss) => format!("nearest: {}", misses::near_miss(miss, verdict.policies.len() == 1)),
         None => format!("there is no {direction} rule at all"),
     }

@@ -73,6 +73,7 @@ fn short(unmet: &Unmet) -> String {
                 .unwrap_or_default();
             format!("port {target} not {}{service}", allowed.join(","))
         }
+        Unmet::Denies { tier, .. } => format!("{tier} denies"),
         Unmet::Protocol { allowed, actual } => format!("{actual} not {allowed}"),
     }
 }
