@@ -84,13 +84,13 @@ fn s25_pass_skips_the_rest_of_the_admin_tier_and_in_baseline_means_the_default()
             &[],
         ))
         .tier(cluster_policy(
-            "Baseline 1 pass",
+            "Baseline 1 leave",
             ALL,
             &[pass(&["ns"], &["TCP 81"])],
             &[],
         ))
         .tier(cluster_policy(
-            "Baseline 2 deny",
+            "Baseline 2 rest",
             ALL,
             &[deny(&["ns"], &["TCP 80", "TCP 81"])],
             &[],
@@ -332,7 +332,7 @@ fn an_unknown_peer_is_open_where_it_matters() {
         .check(
             "unknown -> x/a : TCP 80 = n/a, peer-unknown
              unknown -> x/a : TCP 81 = n/a, open
-             x/a -> unknown : TCP 80 = open, peer-unknown
+             y/a -> unknown : TCP 80 = open, peer-unknown
              1.2.3.4 -> unknown : TCP 80 = n/a, n/a",
         );
 }
