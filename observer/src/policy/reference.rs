@@ -9,13 +9,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Decision, Direction, Party, Question, Who};
-use crate::objects::{Labels, Namespace, NetworkPolicy, Operator, Peer, Pod, PortMatch, PortRule, Rule, Selector};
+use crate::objects::{
+    Action, ClusterPeer, ClusterPolicy, ClusterPort, ClusterRule, Labels, Namespace, NetworkPolicy, Node, Operator,
+    Peer, Pod, PodSet, PortMatch, PortRule, Rule, Selector, Tier,
+};
 
 /// A cluster at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Moment {
     pub(crate) namespaces: Vec<Arc<Namespace>>,
     pub(crate) policies: Vec<Arc<NetworkPolicy>>,
+    pub(crate) cluster: Vec<Arc<ClusterPolicy>>,
+    pub(crate) nodes: Vec<Arc<Node>>,
     /// Pods whose labels are others than in the question.
     pub(crate) pods: Vec<Arc<Pod>>,
 }
@@ -45,7 +50,14 @@ pub(crate) fn answers(
     for source in &sources {
         for destination in &destinations {
             for own_node in own_node(source, destination) {
-                answers.push(answer(moment, question, direction, source, destination, own_node));
+                answers.extend(answer_of_tiers(
+                    moment,
+                    question,
+                    direction,
+                    source,
+                    destination,
+                    own_node,
+                ));
             }
         }
     }
@@ -119,6 +131,172 @@ fn own_node(a: &End, b: &End) -> Vec<bool> {
         (Some(a), Some(b)) => vec![a == b],
         _ => vec![false, true],
     }
+}
+
+/// Every answer that some order of the policies of one priority gives, and some way that domain names may resolve; the
+/// harmless ones first.
+fn answer_of_tiers(
+    moment: &Moment,
+    question: &Question,
+    direction: Direction,
+    source: &End,
+    destination: &End,
+    own_node: bool,
+) -> Vec<Decision> {
+    let network_policies = answer(moment, question, direction, source, destination, own_node);
+    let (subject, peer) = match direction {
+        Direction::Egress => (source, destination),
+        Direction::Ingress => (destination, source),
+    };
+    let one_pod = match (&subject.pod, &peer.pod) {
+        (Some(a), Some(b)) => a.name == b.name && a.uid == b.uid,
+        _ => false,
+    };
+    // "Note that host-networked pods are not included in subject selection."
+    let Some(pod) = subject.pod.as_ref().filter(|_| !subject.on_node_address && !one_pod) else {
+        return vec![network_policies];
+    };
+    let run = |tier| {
+        let applying = moment
+            .cluster
+            .iter()
+            .filter(|policy| policy.tier == tier && is_in(moment, &policy.subject, pod));
+        let results = orders(applying.cloned().collect()).into_iter().flat_map(|order| {
+            let rules: Vec<_> = order
+                .iter()
+                .flat_map(|policy| match direction {
+                    Direction::Ingress => policy.ingress.clone(),
+                    Direction::Egress => policy.egress.clone(),
+                })
+                .collect();
+            first_matches(moment, question, &rules, peer, destination)
+        });
+        results.collect::<Vec<_>>()
+    };
+    let mut answers = Vec::new();
+    for admin in run(Tier::Admin) {
+        match admin {
+            Some(Action::Accept) => answers.push(Decision::Allowed),
+            Some(Action::Deny) => answers.push(Decision::Denied),
+            // "v1.NetworkPolicy always makes a final decision for selected pods."
+            Some(Action::Pass) | None if network_policies != Decision::NotIsolated => answers.push(network_policies),
+            Some(Action::Pass) | None => {
+                answers.extend(run(Tier::Baseline).into_iter().map(|baseline| match baseline {
+                    Some(Action::Accept) => Decision::Allowed,
+                    Some(Action::Deny) => Decision::Denied,
+                    Some(Action::Pass) | None => Decision::NotIsolated,
+                }))
+            }
+        }
+    }
+    answers.sort();
+    answers.dedup();
+    answers
+}
+
+/// "Policies with lower priority values have higher precedence"; with the same, "the implementation can apply any".
+fn orders(policies: Vec<Arc<ClusterPolicy>>) -> Vec<Vec<Arc<ClusterPolicy>>> {
+    let unordered = policies.iter().any(|policy| policy.priority.is_none());
+    let least = policies.iter().map(|policy| policy.priority).min();
+    if policies.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for (index, first) in policies.iter().enumerate() {
+        if unordered || Some(first.priority) == least {
+            let mut rest = policies.clone();
+            rest.remove(index);
+            // Where one has no place in the order, none has.
+            let rest = if unordered { permutations(&rest) } else { orders(rest) };
+            for mut order in rest {
+                order.insert(0, first.clone());
+                all.push(order);
+            }
+        }
+    }
+    all
+}
+
+fn permutations(policies: &[Arc<ClusterPolicy>]) -> Vec<Vec<Arc<ClusterPolicy>>> {
+    if policies.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for (index, first) in policies.iter().enumerate() {
+        let mut rest = policies.to_vec();
+        rest.remove(index);
+        for mut order in permutations(&rest) {
+            order.insert(0, first.clone());
+            all.push(order);
+        }
+    }
+    all
+}
+
+/// What the first rule that matches does; several where it hangs on what a domain name resolves to.
+fn first_matches(
+    moment: &Moment,
+    question: &Question,
+    rules: &[ClusterRule],
+    peer: &End,
+    destination: &End,
+) -> Vec<Option<Action>> {
+    let Some((rule, rest)) = rules.split_first() else {
+        return vec![None];
+    };
+    let later = || first_matches(moment, question, rest, peer, destination);
+    if rule.fails_closed {
+        // "For Accept rules … matching no traffic. For Deny and Pass rules … a Deny all rule."
+        return match rule.action {
+            Action::Accept => later(),
+            Action::Deny | Action::Pass => vec![Some(Action::Deny)],
+        };
+    }
+    let port = rule.ports.is_empty()
+        || rule.ports.iter().any(|wanted| match wanted {
+            ClusterPort::All(protocol) => *protocol == question.protocol,
+            ClusterPort::Range(protocol, first, last) => {
+                *protocol == question.protocol && (*first..=*last).any(|number| number == question.port)
+            }
+            ClusterPort::Named(name) => destination.pod.as_ref().is_some_and(|pod| {
+                pod.ports.iter().any(|port| {
+                    port.name.as_ref() == Some(name) && port.port == question.port && port.protocol == question.protocol
+                })
+            }),
+        });
+    let matches = rule.peers.iter().any(|wanted| match wanted {
+        ClusterPeer::Pods(set) => {
+            let pod = peer.pod.as_ref().filter(|_| !peer.on_node_address);
+            pod.is_some_and(|pod| is_in(moment, set, pod))
+        }
+        ClusterPeer::Nodes(selector) => moment
+            .nodes
+            .iter()
+            .any(|node| node.addresses.contains(&peer.address) && selects(selector, &map(&node.labels))),
+        ClusterPeer::Networks(blocks) => blocks.iter().any(|block| holds(&block.to_string(), peer.address)),
+        ClusterPeer::Domains(_) => false,
+    });
+    let names = rule
+        .peers
+        .iter()
+        .any(|wanted| matches!(wanted, ClusterPeer::Domains(_)));
+    match (port, matches, names) {
+        (true, true, _) => vec![Some(rule.action)],
+        (true, false, true) => {
+            let mut all = later();
+            all.push(Some(rule.action));
+            all
+        }
+        _ => later(),
+    }
+}
+
+fn is_in(moment: &Moment, set: &PodSet, pod: &Pod) -> bool {
+    let of = pod.name.namespace.to_string();
+    let object = moment.namespaces.iter().find(|namespace| *namespace.name == *of);
+    let mut labels = object.map(|namespace| map(&namespace.labels)).unwrap_or_default();
+    labels.insert("kubernetes.io/metadata.name".into(), of);
+    selects(&set.namespaces, &labels) && selects(&set.pods, &map(&pod.labels))
 }
 
 fn answer(

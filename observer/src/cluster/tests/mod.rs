@@ -1,5 +1,6 @@
 //! Manifests as people write them, right and wrong.
 
+mod cluster_policy;
 mod defaults;
 mod folder;
 mod hostile;

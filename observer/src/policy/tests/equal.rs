@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{TestError, TestRunner};
 
+use super::cluster_generated::{ClusterText, cluster_policies, read_cluster_policy};
+use super::cluster_text::node;
 use super::fixtures::{Cluster, container_port, egress, ingress, labels, name, namespace, rule};
 use super::nearest::remedies_work;
 use crate::objects::{Change, Kind, NetworkPolicy, Object, Pod, Protocol, Rule};
@@ -18,7 +20,7 @@ use crate::policy::{Decision, Direction, DirectionDecided, Policies, Question, U
 use crate::time::Time;
 
 const LABELS: [&str; 6] = ["", "a=x", "a=y", "a=x,b=x", "a=,b=y", "b=x"];
-const SELECTORS: [&str; 14] = [
+pub(super) const SELECTORS: [&str; 14] = [
     "",
     "",
     "a=x",
@@ -251,7 +253,7 @@ fn moment(policies: &[PolicyText], namespace_labels: &[&str]) -> Moment {
     Moment {
         namespaces: namespaces.collect(),
         policies: newest(policies),
-        pods: Vec::new(),
+        ..Moment::default()
     }
 }
 
@@ -288,7 +290,9 @@ pub(super) fn counterexample(comparison: Comparison, runner: &mut TestRunner) ->
     match comparison {
         Comparison::AtRest => {
             let clusters = (policies(6), pods(), select(&LABELS), select(&LABELS));
-            told(runner.run(&clusters, |(policies, pods, n, m)| is_equal(&policies, &pods, [n, m])))
+            told(runner.run(&clusters, |(policies, pods, n, m)| {
+                is_equal(&policies, &pods, [n, m], &[])
+            }))
         }
         Comparison::InTime => {
             let clusters = (pods(), steps());
@@ -304,10 +308,26 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec((policies(1), select(&LABELS), select(&LABELS), any::<bool>()), 1..6)
 }
 
-fn is_equal(policies: &[PolicyText], pods: &[PodText], [n, m]: [&str; 2]) -> Result<(), TestCaseError> {
+fn is_equal(
+    policies: &[PolicyText],
+    pods: &[PodText],
+    [n, m]: [&str; 2],
+    tiers: &[ClusterText],
+) -> Result<(), TestCaseError> {
     // The third namespace has no object.
     let mut cluster = cluster(pods, &[n, m]);
-    let moment = moment(policies, &[n, m]);
+    let mut moment = moment(policies, &[n, m]);
+    for (name, text, address) in [("n1", n, "192.168.0.1"), ("n2", m, "fd99::1")] {
+        let node = node(name, text, &[address]);
+        cluster.set(node.clone(), Time::BEGINNING);
+        if let Object::Node(node) = node {
+            moment.nodes.push(node);
+        }
+    }
+    for policy in tiers.iter().map(read_cluster_policy) {
+        cluster.set(Object::ClusterPolicy(policy.clone()), Time::BEGINNING);
+        moment.cluster.push(policy);
+    }
     for policy in policies {
         cluster = cluster.policy(policy.policy());
     }
@@ -378,14 +398,19 @@ proptest! {
         pods in pods(),
         n in select(&LABELS),
         m in select(&LABELS),
+        tiers in cluster_policies(),
     ) {
-        is_equal(&policies, &pods, [n, m])?;
+        is_equal(&policies, &pods, [n, m], &tiers)?;
     }
 
     #[test]
-    fn an_answer_about_an_unknown_party_holds_whoever_it_is(policies in policies(5), pods in pods(), n in select(&LABELS)) {
+    fn an_answer_about_an_unknown_party_holds_whoever_it_is(policies in policies(5), pods in pods(), n in select(&LABELS), tiers in cluster_policies()) {
         let mut cluster = cluster(&pods, &[n, "b=x"]);
-        let moment = moment(&policies, &[n, "b=x"]);
+        let mut moment = moment(&policies, &[n, "b=x"]);
+        for policy in tiers.iter().map(read_cluster_policy) {
+            cluster.set(Object::ClusterPolicy(policy.clone()), Time::BEGINNING);
+            moment.cluster.push(policy);
+        }
         for policy in &policies {
             cluster = cluster.policy(policy.policy());
         }

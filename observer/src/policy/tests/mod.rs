@@ -1,5 +1,6 @@
 //! Tests of the verdicts: one per sentence of the specification, the corners it leaves open, and time.
 
+mod cluster_generated;
 mod cluster_policies;
 pub(crate) mod cluster_text;
 pub(crate) mod equal;
