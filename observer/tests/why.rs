@@ -244,3 +244,27 @@ fn a_workload_without_pods_is_judged_as_the_pod_it_would_make() {
     assert!(allowed.out.contains("pod x/web has no address yet"), "{}", allowed.out);
     assert_eq!(cluster.why(&["x/deploy/web", "x/b:81"], "").status, Some(1));
 }
+
+#[test]
+fn no_patch_pretends_to_overrule_a_cluster_wide_denial() {
+    let objects = format!(
+        "{OBJECTS}---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {{name: wall}}
+spec:
+  tier: Admin
+  priority: 10
+  subject: {{namespaces: {{}}}}
+  ingress:
+  - {{name: nobody, action: Deny, from: [{{namespaces: {{}}}}]}}
+"
+    );
+    let cluster = Cluster::new(&objects);
+    let said = cluster.why(&["x/a", "x/b:8080"], "");
+    assert_eq!(said.status, Some(1), "{}", said.err);
+    assert!(said.out.contains("wall"), "{}", said.out);
+    let said = cluster.why(&["x/a", "x/b:8080", "--patch"], "");
+    assert_eq!(said.status, Some(2), "{}", said.out);
+    assert!(said.err.contains("cluster-wide policy denies it"), "{}", said.err);
+}

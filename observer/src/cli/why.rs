@@ -141,7 +141,9 @@ fn patch(world: &mut World, query: &Query, out: &mut dyn Write) -> Result<ExitCo
     let patch = why::patch(world, query)?;
     let (before, after) = (patch.before.decision(), patch.after.decision());
     if after == Decision::Denied {
-        bail!("no change of the policies that were found allows it");
+        bail!(
+            "no change of the NetworkPolicies that were found allows it; where a cluster-wide policy denies it, the answer without --patch says which"
+        );
     }
     if patch.policies.is_empty() {
         writeln!(out, "# Nothing to change: it is {}.", before.code())?;

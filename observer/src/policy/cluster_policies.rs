@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ipnetwork::IpNetwork;
+
 use super::Direction;
 use super::compiled::Face;
 use super::terms::{Chooser, Terms};
@@ -137,6 +139,20 @@ impl ClusterPolicies {
     fn current(&mut self, kind: ClusterPolicyKind, name: &str) -> Option<&mut HeldCluster> {
         self.all.iter_mut().find(|held| {
             held.until.is_none() && held.compiled.policy.kind == kind && *held.compiled.policy.name == *name
+        })
+    }
+
+    /// Every network that a policy names at `at`.
+    pub(super) fn networks(&self, at: Time) -> impl Iterator<Item = IpNetwork> {
+        let policies = self
+            .all
+            .iter()
+            .filter(move |held| held.holds_at(at))
+            .map(|held| &held.compiled.policy);
+        let rules = policies.flat_map(|policy| policy.ingress.iter().chain(&policy.egress));
+        rules.flat_map(|rule| &rule.peers).flat_map(|peer| match peer {
+            ClusterPeer::Networks(networks) => networks.clone(),
+            _ => Vec::new(),
         })
     }
 

@@ -185,7 +185,7 @@ fn answer_of_tiers(
                     Some(Action::Accept) => Decision::Allowed,
                     Some(Action::Deny) => Decision::Denied,
                     Some(Action::Pass) | None => Decision::NotIsolated,
-                }))
+                }));
             }
         }
     }

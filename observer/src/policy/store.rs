@@ -311,7 +311,7 @@ impl Policies {
         self.spaces.get(namespace).map_or(&[], |space| &space.policies)
     }
 
-    /// Every block that a policy of `namespace` names at `at`, exceptions included: only there an address decides.
+    /// Every block that a policy of `namespace`, or a cluster-wide one, names at `at`, exceptions included: only there an address decides.
     #[must_use]
     pub fn blocks_of(&self, namespace: &str, at: Time) -> Vec<IpNetwork> {
         self.versions_of(namespace)
@@ -323,6 +323,7 @@ impl Policies {
                 Peer::Block { cidr, except } => std::iter::once(*cidr).chain(except.iter().copied()).collect(),
                 Peer::Pods { .. } => Vec::new(),
             })
+            .chain(self.cluster.networks(at))
             .collect()
     }
 

@@ -66,13 +66,14 @@ fn next(world: &World, query: &Query) -> Result<Option<Remedied>, Error> {
     let aims = plan.pairs.iter().flat_map(|pair| &pair.aims);
     let mut questions = aims.flat_map(|aim| &aim.questions);
     Ok(questions.find_map(|question| {
-        let decided = world.policies().decide(question);
+        let verdict = world.policies().judge(question);
         [
-            (Direction::Egress, decided.egress.decision),
-            (Direction::Ingress, decided.ingress.decision),
+            (Direction::Egress, verdict.egress),
+            (Direction::Ingress, verdict.ingress),
         ]
         .into_iter()
-        .filter(|(_, decision)| *decision == Decision::Denied)
+        // A rule denies only in a cluster-wide policy, and no NetworkPolicy overrules that.
+        .filter(|(_, verdict)| verdict.decision == Decision::Denied && verdict.rule.is_none())
         .find_map(|(direction, _)| world.policies().remedy(question, direction))
     }))
 }
