@@ -28,6 +28,8 @@ struct Known {
     learnt: Vec<IpAddr>,
     forwards: bool,
     seen_to_pod: bool,
+    /// An answer from beyond this node's own stack was seen on its way to the pod.
+    seen_answer: bool,
 }
 
 impl Bindings {
@@ -52,6 +54,7 @@ impl Bindings {
                         learnt: Vec::new(),
                         forwards: false,
                         seen_to_pod: false,
+                        seen_answer: false,
                     },
                 );
             }
@@ -88,6 +91,14 @@ impl Bindings {
     pub(super) fn saw_to_pod(&mut self, index: u32) {
         if let Some(known) = self.points.get_mut(&index) {
             known.seen_to_pod = true;
+        }
+    }
+
+    /// A SYN-ACK from beyond this node's own stack was seen on its way to the pod: whatever others run here, they do not lead
+    /// answers past the hook.
+    pub(super) fn saw_answer(&mut self, index: u32) {
+        if let Some(known) = self.points.get_mut(&index) {
+            known.seen_answer = true;
         }
     }
 
@@ -135,7 +146,9 @@ impl Bindings {
 
     /// Whether answers to a SYN that left the pod behind this interface at `first` may reach it unseen.
     pub(super) fn hides_answers(&self, index: u32, first: Time) -> bool {
-        let blind = |known: &Known| known.point.bypassed || known.point.to_pod == Hook::Blind && !known.seen_to_pod;
+        let blind = |known: &Known| {
+            !known.seen_answer && (known.point.bypassed || known.point.to_pod == Hook::Blind && !known.seen_to_pod)
+        };
         self.points
             .get(&index)
             .is_some_and(|known| blind(known) || first < known.point.since)
@@ -263,6 +276,9 @@ mod tests {
         bindings.saw_to_pod(1);
         assert_eq!(bindings.hook(ip(1), Time(10)), Some(Hook::Assumed));
         assert!(bindings.hides_answers(1, Time(10)));
+        // An answer that came from a pod or from outside shows that answers come by here.
+        bindings.saw_answer(1);
+        assert!(!bindings.hides_answers(1, Time(10)));
     }
 
     #[test]

@@ -170,7 +170,7 @@ impl Tracker {
     }
 
     fn sighting<S: Surroundings>(&mut self, sighting: &Sighting, surroundings: &S, out: &mut Vec<Attempt>) {
-        self.learn(sighting);
+        self.learn(sighting, surroundings);
         let Some(serial) = self.attempt_of(sighting, surroundings, out) else {
             return;
         };
@@ -198,7 +198,7 @@ impl Tracker {
     }
 
     /// Learns from what a pod sends whose address it is.
-    fn learn(&mut self, sighting: &Sighting) {
+    fn learn<S: Surroundings>(&mut self, sighting: &Sighting, surroundings: &S) {
         let Sighting {
             ifindex,
             client,
@@ -208,6 +208,9 @@ impl Tracker {
         } = *sighting;
         if sighting.direction == Direction::FromPod {
             self.bindings.learn(ifindex, client.ip());
+            if sighting.what == Seen::Answered && !surroundings.is_own_node(server.ip()) {
+                self.bindings.saw_answer(ifindex);
+            }
             return;
         }
         self.bindings.saw_to_pod(ifindex);
