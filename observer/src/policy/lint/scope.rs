@@ -45,6 +45,8 @@ impl Objects {
                 Change::Set(Object::Node(node)) => objects.nodes.push(node.clone()),
                 Change::Set(Object::NetworkPolicy(policy)) => objects.policies.push(policy.clone()),
                 Change::Foreign { scope, .. } => objects.foreign.push(scope.clone()),
+                // Judged elsewhere, but it answers what a lint would ask of the NetworkPolicies alone.
+                Change::Set(Object::ClusterPolicy(_)) => objects.foreign.push(crate::objects::Scope::Everything),
                 _ => {}
             }
         }

@@ -114,6 +114,15 @@ fn a_policy_of_another_kind_silences_what_it_may_answer() {
     let objects = read_manifest(manifest(text).as_bytes()).expect("valid");
     let mut changes: Vec<Change> = objects.into_iter().map(Change::Set).collect();
     assert_eq!(codes(&Objects::new(&changes, &[])), [Code::NotIsolated]);
+    let everywhere = "---\n{apiVersion: policy.networking.k8s.io/v1alpha2, kind: ClusterNetworkPolicy, metadata: {name: c}, \
+        spec: {tier: Baseline, priority: 1, subject: {namespaces: {}}}}";
+    let cluster_wide = read_manifest(everywhere.as_bytes()).expect("valid");
+    let with: Vec<Change> = changes
+        .iter()
+        .cloned()
+        .chain(cluster_wide.into_iter().map(Change::Set))
+        .collect();
+    assert_eq!(codes(&Objects::new(&with, &[])), []);
     changes.push(Change::Foreign {
         policy: "CiliumNetworkPolicy shop/x".into(),
         scope: crate::objects::Scope::Namespaces(vec!["shop".into()]),
