@@ -1,7 +1,7 @@
 //! Deliberate faults of the compiled evaluator, each of which the comparison with the reference must find.
 //!
 //! A fault is a place of the code that says `faulty!(Name)`: `false`, and in tests whether that fault is on for the thread. A
-//! release build holds nothing of it. `tests/mutations.rs` turns on each of [`Fault::ALL`] and demands a counterexample. By
+//! release build holds nothing of it. `tests/mutations.rs` turns on each of `Fault::ALL` and demands a counterexample. By
 //! what is wrong:
 //!
 //! - selectors: the value of a label is not compared; only the first value of `In` counts; `NotIn` wants the key; `Exists`
