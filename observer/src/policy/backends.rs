@@ -2,16 +2,7 @@
 
 use super::decide::both;
 use super::explain::sort_changes;
-use super::{Decision, DirectionVerdict, Policies, Question, Undecidable, Verdict};
-
-impl Policies {
-    /// The verdict where the backend is not known: one question per backend that may have been chosen. Their answer if all
-    /// agree, else `undecidable`.
-    #[must_use]
-    pub fn judge_backends(&self, questions: &[Question]) -> Verdict {
-        combine(questions.iter().map(|question| self.judge(question)))
-    }
-}
+use super::{Decision, DirectionVerdict, Undecidable, Verdict};
 
 /// One verdict from several possible ones; none: there is no backend to judge.
 #[must_use]
