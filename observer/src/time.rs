@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A point in time: nanoseconds since the Unix epoch. The shell converts kernel times (`CLOCK_MONOTONIC`) once, at the
 /// border, with an offset fixed per process, so that differences are exact.
@@ -49,5 +52,34 @@ impl fmt::Display for Time {
             Ok(time) => write!(f, "{time:.6}"),
             Err(_) => f.write_str("invalid time"),
         }
+    }
+}
+
+/// What was read is no time of RFC 3339, or lies before 1970.
+#[derive(Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{0}` is not a time like 2026-03-01T12:53:48.042111Z")]
+pub struct NoTime(String);
+
+impl FromStr for Time {
+    type Err = NoTime;
+
+    /// As [`Time`] is displayed, or with any other offset and precision of RFC 3339.
+    fn from_str(text: &str) -> Result<Self, NoTime> {
+        let stamp = jiff::Timestamp::from_str(text).ok();
+        let nanoseconds = stamp.and_then(|stamp| u64::try_from(stamp.as_nanosecond()).ok());
+        nanoseconds.map(Self).ok_or_else(|| NoTime(text.into()))
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(from)?;
+        text.parse().map_err(de::Error::custom)
     }
 }

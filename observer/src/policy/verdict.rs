@@ -68,12 +68,23 @@ pub enum Direction {
     Egress,
 }
 
-impl fmt::Display for Direction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Direction {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Ingress, Self::Egress];
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
             Self::Ingress => "ingress",
             Self::Egress => "egress",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
     }
 }
 
@@ -93,6 +104,15 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Every answer, in the order of the documentation.
+    pub const ALL: [Self; 5] = [
+        Self::NotApplicable,
+        Self::NotIsolated,
+        Self::Allowed,
+        Self::Denied,
+        Self::Undecidable,
+    ];
+
     /// The stable kebab-case code.
     #[must_use]
     pub fn code(self) -> &'static str {

@@ -8,7 +8,7 @@ use crate::attempt::{Attempt, Place, PointFacts, Stage};
 use crate::diagnosis::{Assessment, Diagnosis, misses, telling_drop, wire};
 use crate::endpoint::{Endpoint, Identity};
 use crate::objects::{Name, Pod, Str};
-use crate::policy::{DirectionVerdict, NearMiss, RuleId, Undecidable, Verdict};
+use crate::policy::{DirectionVerdict, NearMiss, RuleId, Verdict};
 
 impl Record {
     /// The record of an attempt that `node` observed.
@@ -43,8 +43,8 @@ impl Record {
                 reason: drop.reason.clone(),
                 function: drop.function.clone(),
                 place: match drop.place {
-                    Place::Node => "node",
-                    Place::Pod { .. } => "pod",
+                    Place::Node => "node".into(),
+                    Place::Pod { .. } => "pod".into(),
                 },
             }),
             cause: diagnosis.cause,
@@ -55,7 +55,7 @@ impl Record {
                 .evidence
                 .iter()
                 .map(|fact| Fact {
-                    kind: fact.kind,
+                    kind: fact.kind.into(),
                     text: fact.text.clone(),
                 })
                 .collect(),
@@ -67,7 +67,7 @@ fn point(facts: &PointFacts) -> Point {
     Point {
         interface: facts.interface.clone(),
         ifindex: facts.ifindex,
-        direction: facts.direction.code(),
+        direction: facts.direction.code().into(),
         client: facts.client.into(),
         server: facts.server.into(),
         first: facts.first,
@@ -190,7 +190,7 @@ impl VerdictRecord {
 fn direction(verdict: &DirectionVerdict) -> DirectionRecord {
     DirectionRecord {
         decision: verdict.decision,
-        undecidable: verdict.undecidable.as_ref().map(Undecidable::code),
+        undecidable: verdict.undecidable.as_ref().map(|reason| reason.code().into()),
         policies: verdict.policies.iter().map(ToString::to_string).collect(),
         rule: verdict.rule.as_ref().map(rule),
         nearest: verdict.nearest.iter().map(nearest).collect(),
@@ -212,7 +212,7 @@ fn nearest(miss: &NearMiss) -> NearestRecord {
             .unmet
             .iter()
             .map(|unmet| Fact {
-                kind: misses::code(unmet),
+                kind: misses::code(unmet).into(),
                 text: misses::unmet(unmet, miss.rule.direction),
             })
             .collect(),

@@ -55,7 +55,7 @@ fn open(record: &Record) -> String {
     let verdict = &record.verdict;
     let mut codes: Vec<&str> = [&verdict.egress, &verdict.ingress]
         .into_iter()
-        .filter_map(|direction| direction.undecidable)
+        .filter_map(|direction| direction.undecidable.as_deref())
         .collect();
     codes.dedup();
     format!("policies: undecidable ({})", codes.join(", "))

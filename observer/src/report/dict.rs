@@ -75,7 +75,7 @@ impl Block {
 
 fn direction(verdict: &DirectionRecord) -> String {
     let code = verdict.decision.code();
-    match (&verdict.rule, verdict.undecidable, verdict.policies.as_slice()) {
+    match (&verdict.rule, &verdict.undecidable, verdict.policies.as_slice()) {
         (Some(rule), _, _) => format!("{code} by rule {} of {}", rule.number, rule.policy),
         (None, Some(reason), _) => format!("{code} ({reason})"),
         (None, None, []) => code.into(),

@@ -8,6 +8,7 @@
 //! Everything said in text is in the record, in the same words. It does not own where text goes, nor whether in colour.
 
 mod build;
+mod codes;
 mod compact;
 mod dict;
 mod names;

@@ -1,11 +1,14 @@
 //! The record of a diagnosed attempt: what JSON shows as it is, and what every text form is made of.
 //!
+//! It is read back where another node's agent wrote it; what a newer agent adds is left out.
 //! Fields are documented for users in `docs/json.md`, which a test holds against what is written here.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+use super::codes;
 use crate::attempt::{Origin, Outcome, Reach};
 use crate::diagnosis::{Cause, Confidence};
 use crate::objects::Str;
@@ -16,7 +19,7 @@ use crate::time::Time;
 pub const SCHEMA: u32 = 1;
 
 /// What a record is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecordType {
     /// An attempt, provisional or final.
@@ -28,7 +31,7 @@ pub enum RecordType {
 }
 
 /// A diagnosed attempt.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Record {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -36,10 +39,8 @@ pub struct Record {
     #[serde(rename = "type")]
     pub kind: RecordType,
     /// The first SYN.
-    #[serde(serialize_with = "time")]
     pub time: Time,
     /// When this record was decided.
-    #[serde(serialize_with = "time")]
     pub decided: Time,
     /// The node that observed it.
     pub node: Str,
@@ -48,13 +49,13 @@ pub struct Record {
     /// Initial sequence number.
     pub isn: u32,
     /// How it ended.
-    #[serde(serialize_with = "outcome")]
+    #[serde(with = "codes")]
     pub outcome: Outcome,
     /// Who ended it.
-    #[serde(serialize_with = "origin")]
+    #[serde(with = "codes::or_null")]
     pub origin: Option<Origin>,
     /// How far the SYN got.
-    #[serde(serialize_with = "reach")]
+    #[serde(with = "codes")]
     pub reach: Reach,
     /// True exactly once per attempt.
     #[serde(rename = "final")]
@@ -76,10 +77,10 @@ pub struct Record {
     /// The drop that weighs most.
     pub drop: Option<DropRecord>,
     /// The conclusion; `None` when connected and allowed.
-    #[serde(serialize_with = "cause")]
+    #[serde(with = "codes::or_null")]
     pub cause: Option<Cause>,
     /// How sure; `None` exactly where `cause` is.
-    #[serde(serialize_with = "confidence")]
+    #[serde(with = "codes::or_null")]
     pub confidence: Option<Confidence>,
     /// Why, in order of weight.
     pub reasons: Vec<String>,
@@ -90,7 +91,7 @@ pub struct Record {
 }
 
 /// An address and a port.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct Address {
     /// The address.
     pub ip: IpAddr,
@@ -108,33 +109,29 @@ impl From<SocketAddr> for Address {
 }
 
 /// What one observation point saw.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Point {
     /// Interface name.
     pub interface: Str,
     /// Interface index.
     pub ifindex: u32,
     /// `from-pod` or `to-pod`: the way of the SYN.
-    pub direction: &'static str,
+    pub direction: Cow<'static, str>,
     /// Client as in the SYN here.
     pub client: Address,
     /// Server as in the SYN here.
     pub server: Address,
     /// First SYN here.
-    #[serde(serialize_with = "time")]
     pub first: Time,
     /// SYNs that passed here.
     pub syns: u32,
     /// First SYN-ACK here.
-    #[serde(serialize_with = "maybe_time")]
     pub syn_ack: Option<Time>,
     /// More SYN-ACKs after the first.
     pub syn_ack_repeats: u32,
     /// RST from the server's side.
-    #[serde(serialize_with = "maybe_time")]
     pub rst: Option<Time>,
     /// RST from the client.
-    #[serde(serialize_with = "maybe_time")]
     pub client_rst: Option<Time>,
     /// ICMP error.
     pub icmp: Option<IcmpRecord>,
@@ -145,7 +142,7 @@ pub struct Point {
 }
 
 /// An ICMP error.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct IcmpRecord {
     /// Outer source address.
     pub from: IpAddr,
@@ -159,7 +156,7 @@ pub struct IcmpRecord {
 }
 
 /// What an endpoint is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartyKind {
     /// A pod with an address of its own.
@@ -175,7 +172,7 @@ pub enum PartyKind {
 }
 
 /// One side of an attempt.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Party {
     /// Address, as dialled.
     pub ip: IpAddr,
@@ -192,7 +189,7 @@ pub struct Party {
 }
 
 /// What owns a pod.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct WorkloadRecord {
     /// `Deployment`, `StatefulSet` …
     pub kind: Str,
@@ -201,7 +198,7 @@ pub struct WorkloadRecord {
 }
 
 /// The dialled side.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Destination {
     /// Who it was.
     #[serde(flatten)]
@@ -215,7 +212,7 @@ pub struct Destination {
 }
 
 /// A Service and one of its ports.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ServiceRecord {
     /// Namespace.
     pub namespace: Str,
@@ -226,7 +223,7 @@ pub struct ServiceRecord {
 }
 
 /// What a dialled address became.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct BackendRecord {
     /// Address.
     pub ip: IpAddr,
@@ -239,10 +236,10 @@ pub struct BackendRecord {
 }
 
 /// What the policies say.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct VerdictRecord {
     /// Both directions together.
-    #[serde(serialize_with = "decision")]
+    #[serde(with = "codes")]
     pub decision: Decision,
     /// Egress of the source.
     pub egress: DirectionRecord,
@@ -251,13 +248,13 @@ pub struct VerdictRecord {
 }
 
 /// What the policies say of one direction.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct DirectionRecord {
     /// The answer.
-    #[serde(serialize_with = "decision")]
+    #[serde(with = "codes")]
     pub decision: Decision,
     /// Code of the reason, for `undecidable`.
-    pub undecidable: Option<&'static str>,
+    pub undecidable: Option<Cow<'static, str>>,
     /// The isolating policies, as `namespace/name`.
     pub policies: Vec<String>,
     /// The rule that allows.
@@ -267,19 +264,19 @@ pub struct DirectionRecord {
 }
 
 /// Names a rule.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct RuleRecord {
     /// The policy, as `namespace/name`.
     pub policy: String,
     /// `ingress` or `egress`.
-    #[serde(serialize_with = "shown")]
+    #[serde(with = "codes")]
     pub direction: Direction,
     /// Position in the policy's list, from 1.
     pub number: u32,
 }
 
 /// A rule that did not match.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct NearestRecord {
     /// The rule.
     #[serde(flatten)]
@@ -291,58 +288,21 @@ pub struct NearestRecord {
 }
 
 /// A packet that the kernel freed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct DropRecord {
     /// The kernel's reason.
     pub reason: Option<Str>,
     /// The kernel's function.
     pub function: Option<Str>,
     /// `node` or `pod`: whose network namespace.
-    pub place: &'static str,
+    pub place: Cow<'static, str>,
 }
 
 /// A kind and a text.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Fact {
     /// Kebab-case kind.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The fact as a clause.
     pub text: String,
 }
-
-pub(super) fn time<S: Serializer>(time: &Time, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(time)
-}
-
-fn maybe_time<S: Serializer>(time: &Option<Time>, to: S) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => to.collect_str(time),
-        None => to.serialize_none(),
-    }
-}
-
-fn shown<T: std::fmt::Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(value)
-}
-
-macro_rules! by_code {
-    ($($name:ident: $type:ty),*) => {$(
-        fn $name<S: Serializer>(value: &$type, to: S) -> Result<S::Ok, S::Error> {
-            to.serialize_str(value.code())
-        }
-    )*};
-}
-
-macro_rules! by_code_or_null {
-    ($($name:ident: $type:ty),*) => {$(
-        fn $name<S: Serializer>(value: &Option<$type>, to: S) -> Result<S::Ok, S::Error> {
-            match value {
-                Some(value) => to.serialize_str(value.code()),
-                None => to.serialize_none(),
-            }
-        }
-    )*};
-}
-
-by_code!(outcome: Outcome, reach: Reach, decision: Decision);
-by_code_or_null!(origin: Origin, cause: Cause, confidence: Confidence);

@@ -1,6 +1,6 @@
 //! Records about the observer itself: coverage, warnings, losses.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::record::{RecordType, SCHEMA};
@@ -8,7 +8,7 @@ use crate::objects::Str;
 use crate::time::Time;
 
 /// What a status record is about.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
     /// The observer began.
@@ -28,12 +28,11 @@ pub enum Event {
 }
 
 /// A record of `type` `status`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Status {
     schema: u32,
     #[serde(rename = "type")]
     kind: RecordType,
-    #[serde(serialize_with = "super::record::time")]
     time: Time,
     node: Str,
     event: Event,

@@ -10,7 +10,7 @@ use crate::attempt::Stage;
 use crate::diagnosis::tests::build::{Build, FIRST};
 use crate::objects::Name;
 use crate::policy::{Direction, RuleId};
-use crate::report::{Event, Status};
+use crate::report::{Event, Record, Status};
 
 const DOCS: &str = include_str!("../../../../docs/json.md");
 
@@ -175,4 +175,44 @@ fn a_status_record() {
             "event": "coverage", "text": "2 interfaces", "fields": {},
         })
     );
+}
+
+fn read(json: &Value) -> Result<Record, serde_json::Error> {
+    serde_json::from_str(&json.to_string())
+}
+
+#[test]
+fn what_an_agent_wrote_reads_back_as_it_was() {
+    for (index, build) in builds().iter().enumerate() {
+        let json = json_of(build);
+        let record = read(&json).unwrap_or_else(|error| panic!("build {index}: {error}"));
+        assert_eq!(serde_json::to_value(&record).expect("JSON"), json, "build {index}");
+    }
+    let json = status();
+    let status: Status = serde_json::from_str(&json.to_string()).expect("a status");
+    assert_eq!(serde_json::to_value(status).expect("JSON"), json);
+}
+
+#[test]
+fn what_a_newer_agent_adds_is_left_out_and_what_it_renames_is_an_error_that_names_it() {
+    let build = Build::new()
+        .service(80, &[(true, false)])
+        .became()
+        .denied(Direction::Egress);
+    let plain = json_of(&build);
+    let mut newer = plain.clone();
+    newer["mood"] = json!("good");
+    newer["destination"]["mood"] = json!({"level": 3});
+    newer["verdict"]["egress"]["nearest"][0]["mood"] = json!([1]);
+    assert_eq!(
+        serde_json::to_value(read(&newer).expect("a record")).expect("JSON"),
+        plain
+    );
+
+    for (field, named) in [("outcome", "moon"), ("cause", "policy-moon"), ("time", "yesterday")] {
+        let mut other = plain.clone();
+        other[field] = json!(named);
+        let error = read(&other).expect_err(field).to_string();
+        assert!(error.contains(named), "{field}: {error}");
+    }
 }
