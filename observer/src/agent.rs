@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! probe ──────┐
-//! manifests ──┼─→ Engine ─→ Output ─→ bounded channel ─→ whoever shows or serves it
+//! objects ────┼─→ Engine ─→ Output ─→ bounded channel ─→ whoever shows or serves it
 //! clock, stop ┘      └─ asks back: sweep the table, read a listening socket
 //! ```
 //!
@@ -11,7 +11,7 @@
 //! not fit there is counted.
 
 use std::collections::BTreeMap;
-use std::future::{Future, pending};
+use std::future::Future;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::attempt::{Direction, Observation, Point, Reach, Stage};
-use crate::cluster::{Manifests, Update};
+use crate::cluster::{Source, Update};
 use crate::coverage::{PodCoverage, pod_coverage};
 use crate::diagnosis::NodeState;
 use crate::engine::{Diagnosed, Engine, Input};
@@ -84,7 +84,7 @@ pub struct NodeCoverage {
 pub struct Agent {
     engine: Engine,
     probe: Probe,
-    manifests: Option<Manifests>,
+    objects: Source,
     /// The node's name.
     node: Str,
     points: BTreeMap<u32, Point>,
@@ -101,18 +101,13 @@ struct ReaderGone;
 impl Agent {
     /// A loop over these parts, and where its outputs come out.
     #[must_use]
-    pub fn new(
-        engine: Engine,
-        probe: Probe,
-        manifests: Option<Manifests>,
-        node: Str,
-    ) -> (Self, mpsc::Receiver<Output>) {
+    pub fn new(engine: Engine, probe: Probe, objects: Source, node: Str) -> (Self, mpsc::Receiver<Output>) {
         let (output, outputs) = mpsc::channel(WAITING);
         let (points, covered, swept) = (BTreeMap::new(), None, Instant::now());
         let agent = Self {
             engine,
             probe,
-            manifests,
+            objects,
             node,
             points,
             covered,
@@ -145,7 +140,7 @@ impl Agent {
             let next_sweep = self.next_sweep();
             let said = tokio::select! {
                 event = self.probe.next() => self.probed(event).await,
-                update = next_update(self.manifests.as_mut()) => self.updated(update).await,
+                update = self.objects.next() => self.updated(update).await,
                 () = sleep_until(next_sweep) => self.sweep().await,
                 // Else `--last` and a broken pipe would wait for traffic that may never come.
                 () = self.output.closed() => return ReaderGone,
@@ -209,6 +204,7 @@ impl Agent {
         for message in update.messages {
             self.say(Output::Warning(message)).await?;
         }
+        self.input(Input::Loaded(update.loaded)).await?;
         self.input(Input::Changed(update.changes)).await?;
         self.cover().await
     }
@@ -290,12 +286,5 @@ impl Agent {
 
     async fn say(&self, output: Output) -> Result<(), ReaderGone> {
         self.output.send(output).await.map_err(|_| ReaderGone)
-    }
-}
-
-async fn next_update(manifests: Option<&mut Manifests>) -> Update {
-    match manifests {
-        Some(manifests) => manifests.next().await,
-        None => pending().await,
     }
 }

@@ -18,7 +18,7 @@ use super::filter::Filter;
 use super::show::{Colour, Shower};
 use crate::agent::Agent;
 use crate::attempt;
-use crate::cluster::Manifests;
+use crate::cluster::{Origin, Source};
 use crate::engine::{Engine, Input};
 use crate::objects::Str;
 use crate::policy;
@@ -138,16 +138,16 @@ impl Tail {
             },
         );
         let shower = Shower::new(self.output.into(), self.color, node.clone(), self.filter, self.last);
-        let manifests = if self.manifests.is_empty() {
-            None
+        let origin = if self.manifests.is_empty() {
+            Origin::Nowhere
         } else {
-            let (manifests, loaded) = Manifests::load(&self.manifests)?;
-            for warning in loaded.warnings {
-                shower.warn(&warning).context("cannot write to standard output")?;
-            }
-            engine.input(Input::Loaded(loaded.changes), Time::BEGINNING);
-            Some(manifests)
+            Origin::Manifests(self.manifests)
         };
+        let (objects, loaded) = Source::open(&origin).await?;
+        for warning in loaded.warnings {
+            shower.warn(&warning).context("cannot write to standard output")?;
+        }
+        engine.input(Input::Loaded(loaded.changes), Time::BEGINNING);
         let probe = Probe::start(Options {
             interfaces: self.interface,
             attach: self.attach,
@@ -156,7 +156,7 @@ impl Tail {
             ..Options::default()
         })?;
         let stop = stop_signal()?;
-        let (agent, outputs) = Agent::new(engine, probe, manifests, node);
+        let (agent, outputs) = Agent::new(engine, probe, objects, node);
         let showing = std::thread::Builder::new()
             .name("show".into())
             .spawn(move || shower.run(outputs))?;

@@ -27,18 +27,20 @@ const QUIET: Duration = Duration::from_millis(30);
 /// So long at most reading is put off.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What the first load brought.
-#[derive(Debug)]
+/// What is known at once.
+#[derive(Debug, Default)]
 pub struct Loaded {
-    /// Everything that is in the files, to be applied as of [`crate::time::Time::BEGINNING`].
+    /// To be applied as of [`crate::time::Time::BEGINNING`].
     pub changes: Vec<Change>,
     /// What the user should know: skipped kinds, policies that are not evaluated, older forms. A line each.
     pub warnings: Vec<String>,
 }
 
-/// What a change of the files brought.
+/// What came later.
 #[derive(Debug, Default)]
 pub struct Update {
+    /// What a first list brought, which held before: to be applied as of [`crate::time::Time::BEGINNING`], before `changes`.
+    pub loaded: Vec<Change>,
     /// To be applied in this order, as of now.
     pub changes: Vec<Change>,
     /// What the user should know, a line each: what can no longer be read and why, what can be read again.
@@ -47,7 +49,7 @@ pub struct Update {
 
 impl Update {
     fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.messages.is_empty()
+        self.loaded.is_empty() && self.changes.is_empty() && self.messages.is_empty()
     }
 }
 
@@ -280,6 +282,7 @@ fn told(difference: Difference) -> Update {
     Update {
         changes: difference.changes,
         messages,
+        ..Update::default()
     }
 }
 
