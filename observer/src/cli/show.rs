@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use super::filter::Filter;
 use crate::agent::{NodeCoverage, Output};
 use crate::engine::Diagnosed;
+use crate::filter::Filter;
 use crate::objects::Str;
 use crate::report::{Event, Format, Look, Record, RecordType, Renderer, Status, Summary, clean};
 use crate::time::Time;

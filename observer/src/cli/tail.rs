@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::filter::Filter;
+use super::filter::Filters;
 use super::show::{Colour, Shower};
 use crate::agent::Agent;
 use crate::attempt;
@@ -77,7 +77,7 @@ pub struct Tail {
     kernel_log: Level,
 
     #[command(flatten)]
-    filter: Filter,
+    filter: Filters,
 }
 
 /// A form of output.
@@ -137,7 +137,7 @@ impl Tail {
                 ..policy::Config::default()
             },
         );
-        let shower = Shower::new(self.output.into(), self.color, node.clone(), self.filter, self.last);
+        let shower = Shower::new(self.output.into(), self.color, node.clone(), self.filter.0, self.last);
         let origin = if self.manifests.is_empty() {
             Origin::Nowhere
         } else {

@@ -15,6 +15,7 @@ const PURE: &[&str] = &[
     "observer/src/diagnosis/",
     "observer/src/endpoint/",
     "observer/src/engine",
+    "observer/src/filter/",
     "observer/src/objects/",
     "observer/src/policy/",
     "observer/src/recent.rs",

@@ -3,9 +3,10 @@
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-use super::Filter;
+use super::Filters;
 use crate::diagnosis::diagnose;
 use crate::diagnosis::tests::build::Build;
+use crate::filter::Filter;
 use crate::policy::Direction;
 use crate::report::Record;
 
@@ -13,7 +14,7 @@ use crate::report::Record;
 #[derive(Debug, Parser)]
 struct Tail {
     #[command(flatten)]
-    filter: Filter,
+    filter: Filters,
     #[arg(short, long)]
     output: Option<String>,
     #[arg(short, long)]
@@ -22,7 +23,7 @@ struct Tail {
 
 fn parse(line: &str) -> Result<Filter, clap::Error> {
     let words = std::iter::once("tail").chain(line.split_whitespace());
-    Tail::try_parse_from(words).map(|tail| tail.filter)
+    Tail::try_parse_from(words).map(|tail| tail.filter.0)
 }
 
 fn record(build: &Build) -> Record {
@@ -154,7 +155,7 @@ fn wrong_values_are_refused_and_what_is_possible_is_said() {
             "confirmed, probable, possible",
         ),
         ("--protocol udp", ErrorKind::InvalidValue, "[possible values: tcp]"),
-        ("--port 0", ErrorKind::ValueValidation, "1..=65535"),
+        ("--port 0", ErrorKind::ValueValidation, "from 1 to 65535"),
         ("--port http", ErrorKind::ValueValidation, "http"),
         ("--ip 10.0.0.300", ErrorKind::ValueValidation, "not an address"),
         ("--ip 10.0.0.0/33", ErrorKind::ValueValidation, "10.0.0.0/8"),

@@ -10,15 +10,24 @@ use crate::report::{Party, PartyKind, Record, ServiceRecord};
 
 /// One value of one flag.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Test {
+pub enum Test {
+    /// A side or the dialled Service is in this namespace.
     Namespace(String),
+    /// The name of a side's pod begins so.
     Pod(Side, Qualified),
+    /// An address of either side, as dialled or translated, is in this block.
     Ip(IpNetwork),
+    /// The destination's port, as dialled or translated.
     Port(u16),
+    /// The Service that was dialled, or perhaps was.
     Service(Qualified),
+    /// How it ended.
     Outcome(Outcome),
+    /// Why it ended so.
     Cause(Cause),
+    /// How sure the cause is.
     Confidence(Confidence),
+    /// A policy that isolates or allows.
     Policy(Qualified),
     /// TCP, the only protocol there is.
     Protocol,
@@ -26,18 +35,22 @@ pub(super) enum Test {
 
 /// Which side of an attempt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Side {
+pub enum Side {
+    /// Who dialled.
     From,
+    /// Who was dialled.
     To,
+    /// Either.
     Either,
 }
 
 /// A name, perhaps in a namespace.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Qualified {
-    pub(super) namespace: Option<String>,
+pub struct Qualified {
+    /// Its namespace; `None`: any.
+    pub namespace: Option<String>,
     /// Empty: every name.
-    pub(super) name: String,
+    pub name: String,
 }
 
 impl Qualified {
@@ -56,7 +69,7 @@ impl Qualified {
 
 impl Test {
     /// Whether the record has it.
-    pub(super) fn holds(&self, record: &Record) -> bool {
+    pub fn holds(&self, record: &Record) -> bool {
         let to = &record.destination;
         match self {
             Self::Namespace(wanted) => {
