@@ -25,6 +25,7 @@ pub mod policy;
 pub mod probe;
 mod recent;
 pub mod report;
+pub mod serve;
 pub mod time;
 pub mod why;
 pub mod world;
