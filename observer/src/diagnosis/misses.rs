@@ -1,7 +1,12 @@
 //! Nearest misses in words: what a rule allows, and what this attempt has instead.
 
-use crate::objects::{Operator, Requirement};
-use crate::policy::{Closeness, Direction, LabelMiss, NearMiss, Unmet};
+use std::net::IpAddr;
+
+use crate::objects::{Operator, Protocol, Requirement};
+use crate::policy::{Closeness, Direction, LabelMiss, MeantService, NamedPort, NearMiss, Unmet};
+
+/// The port of DNS.
+const DNS: u16 = 53;
 
 /// `rule 1 of a/b allows this peer, but only TCP 80; the target port is 2283`; without `of a/b` where it was just named.
 pub(crate) fn near_miss(miss: &NearMiss, policy_is_clear: bool) -> String {
@@ -32,8 +37,8 @@ pub(crate) fn unmet(unmet: &Unmet, direction: Direction) -> String {
         Direction::Egress => "to",
     };
     match unmet {
-        Unmet::PeerNamespace(miss) => format!(
-            "only {way} namespaces with {}; the peer's namespace {}",
+        Unmet::PeerNamespace { namespace, miss } => format!(
+            "only {way} namespaces with {}; namespace {namespace} {}",
             requirement(&miss.wanted),
             actual(miss)
         ),
@@ -48,14 +53,31 @@ pub(crate) fn unmet(unmet: &Unmet, direction: Direction) -> String {
         Unmet::Block {
             cidr,
             except,
-            holds_dialled,
-        } => block(way, cidr, except.as_ref(), *holds_dialled),
-        Unmet::NotAPod => format!("only {way} pods; the peer is not a pod"),
+            address,
+            meant,
+        } => {
+            let exception = except.map(|hole| format!(" except {hole}")).unwrap_or_default();
+            let seen = match (except, meant) {
+                (Some(_), _) => format!("{address} is in the exception"),
+                (None, Some(MeantService::Dialled)) => {
+                    format!("it holds the Service's address, but policies see what is behind it, {address}")
+                }
+                (None, Some(MeantService::ApiServer)) => format!(
+                    "it holds the API server's cluster IP, but policies see the address and port of its node, {address}"
+                ),
+                (None, None) => format!("{address}{} is outside", link_local(*address)),
+            };
+            format!("only {way} {cidr}{exception}; {seen}")
+        }
+        Unmet::NotAPod { address } => {
+            format!("only {way} pods; {address}{} is not a pod", link_local(*address))
+        }
         Unmet::Port {
             allowed,
             protocol,
             target,
             names_service_port,
+            by_name,
         } => {
             let mut text = format!(
                 "only {protocol} {}; the target port is {target}",
@@ -63,6 +85,13 @@ pub(crate) fn unmet(unmet: &Unmet, direction: Direction) -> String {
             );
             if let Some(port) = names_service_port {
                 text.push_str(&format!(" ({port} is the Service's port, which policies never see)"));
+            }
+            match by_name {
+                Some(NamedPort::Is(number)) => text.push_str(&format!(" (that name is port {number} there)")),
+                Some(NamedPort::Missing) => {
+                    text.push_str(&format!(" (there is no {protocol} port of that name there)"));
+                }
+                None => {}
             }
             text
         }
@@ -73,18 +102,25 @@ pub(crate) fn unmet(unmet: &Unmet, direction: Direction) -> String {
                 .unwrap_or_default();
             format!("denies it{named}: {tier} tier{priority}")
         }
-        Unmet::Protocol { allowed, actual } => format!("only {allowed}; this is {actual}"),
+        Unmet::Protocol { allowed, actual, port } => {
+            let retried = if (*allowed, *actual, *port) == (Protocol::Udp, Protocol::Tcp, DNS) {
+                " (DNS asks again over TCP where an answer does not fit into a packet)"
+            } else {
+                ""
+            };
+            format!("only {allowed}; this is {actual}{retried}")
+        }
     }
 }
 
 /// The stable code of a kind of miss, for JSON.
 pub(crate) fn code(unmet: &Unmet) -> &'static str {
     match unmet {
-        Unmet::PeerNamespace(_) => "peer-namespace",
+        Unmet::PeerNamespace { .. } => "peer-namespace",
         Unmet::OtherNamespace { .. } => "other-namespace",
         Unmet::PeerLabels(_) => "peer-labels",
         Unmet::Block { .. } => "block",
-        Unmet::NotAPod => "not-a-pod",
+        Unmet::NotAPod { .. } => "not-a-pod",
         Unmet::Port { .. } => "port",
         Unmet::Denies { .. } => "denies",
         Unmet::Protocol { .. } => "protocol",
@@ -95,14 +131,14 @@ fn is_port(unmet: &Unmet) -> bool {
     matches!(unmet, Unmet::Port { .. } | Unmet::Protocol { .. })
 }
 
-fn block(way: &str, cidr: &ipnetwork::IpNetwork, except: Option<&ipnetwork::IpNetwork>, holds_dialled: bool) -> String {
-    let exception = except.map(|hole| format!(" except {hole}")).unwrap_or_default();
-    let seen = match (except, holds_dialled) {
-        (Some(_), _) => "the peer's address is in the exception",
-        (None, true) => "that holds the Service's address, but policies see the backend's, which is outside",
-        (None, false) => "the peer's address is outside",
-    };
-    format!("only {way} {cidr}{exception}; {seen}")
+/// What a link-local address is likely to be in a cluster.
+fn link_local(address: IpAddr) -> &'static str {
+    match address {
+        IpAddr::V4(address) if address.octets() == [169, 254, 169, 254] => " (link-local: the cloud's metadata)",
+        IpAddr::V4(address) if address.is_link_local() => " (link-local, as a node's DNS cache is)",
+        IpAddr::V6(address) if address.is_unicast_link_local() => " (link-local)",
+        _ => "",
+    }
 }
 
 /// A requirement as `kubectl` writes selectors.
@@ -123,7 +159,7 @@ fn actual(miss: &LabelMiss) -> String {
     let key = &miss.wanted.key;
     let has = match (&miss.close, &miss.actual) {
         (Some(close), _) if close.how == Closeness::OtherKey => {
-            format!("has no {key}, but {}={}", close.key, close.value)
+            format!("has no label {key}, but {}={}", close.key, close.value)
         }
         (Some(close), _) => format!("has {}={}", close.key, close.value),
         (None, Some(value)) => format!("has {key}={value}"),

@@ -7,9 +7,9 @@ use ipnetwork::IpNetwork;
 use super::closeness::Seen;
 use super::matching::{Scene, in_block};
 use super::remedy::Remedy;
-use super::worlds::Truth;
-use super::{Direction, LabelMiss, NearMiss, RuleId, Unmet};
-use crate::objects::{NetworkPolicy, Peer, PortMatch, PortRule, Rule, Str};
+use super::worlds::{Role, Truth};
+use super::{Direction, LabelMiss, MeantService, NamedPort, NearMiss, RuleId, Unmet};
+use crate::objects::{NetworkPolicy, Peer, PortMatch, PortRule, Protocol, Rule, Str};
 
 /// What one peer or port lacks, and how far off that is.
 ///
@@ -127,7 +127,10 @@ impl<'a> Scene<'a> {
             Peer::Pods { namespaces, pods } => {
                 let Some(pod) = self.peer.role.pod() else {
                     return match self.no_pod_matches(&mut 0) {
-                        Truth::No => lack.and(Unmet::NotAPod, 12 * STEP),
+                        Truth::No => {
+                            let address = self.peer.address;
+                            lack.and(Unmet::NotAPod { address }, 12 * STEP)
+                        }
                         Truth::Maybe | Truth::Yes => lack,
                     };
                 };
@@ -144,7 +147,8 @@ impl<'a> Scene<'a> {
                         None => lack,
                         Some(miss) => {
                             let distance = label_distance(&miss);
-                            lack.and(Unmet::PeerNamespace(miss), distance)
+                            let namespace = pod.name.namespace.clone();
+                            lack.and(Unmet::PeerNamespace { namespace, miss }, distance)
                         }
                     },
                 };
@@ -166,11 +170,9 @@ impl<'a> Scene<'a> {
     fn block_lack(&self, cidr: &IpNetwork, except: &[IpNetwork]) -> Lack {
         let address = self.peer.address;
         let except_here = except.iter().copied().find(|hole| hole.contains(address));
-        let holds_dialled = self
-            .dialled_address()
-            .is_some_and(|dialled| in_block(dialled, cidr, except));
+        let meant = self.meant_service(cidr, except);
         let distance = match except_here {
-            _ if holds_dialled => 0,
+            _ if meant.is_some() => 0,
             Some(_) => STEP,
             None => 2 * STEP + block_distance(cidr, address),
         };
@@ -178,10 +180,33 @@ impl<'a> Scene<'a> {
             Unmet::Block {
                 cidr: *cidr,
                 except: except_here,
-                holds_dialled,
+                address,
+                meant,
             },
             distance,
         )
+    }
+
+    /// The Service for which a block that misses the peer was written: it holds the address that was dialled, or it is the
+    /// API server's and the peer could be the API server.
+    fn meant_service(&self, cidr: &IpNetwork, except: &[IpNetwork]) -> Option<MeantService> {
+        if self.direction == Direction::Ingress {
+            return None;
+        }
+        let api_server = &self.policies.api_server;
+        match self
+            .dialled_address()
+            .filter(|dialled| in_block(*dialled, cidr, except))
+        {
+            Some(dialled) if api_server.contains(&dialled) => Some(MeantService::ApiServer),
+            Some(_) => Some(MeantService::Dialled),
+            // Asked for by its own address: only a block for the Service alone speaks of it.
+            None => {
+                let alone = api_server.iter().any(|ip| IpNetwork::from(*ip) == *cidr);
+                let behind = !matches!(self.peer.role, Role::Pod(_)) && self.protocol == Protocol::Tcp;
+                (alone && behind).then_some(MeantService::ApiServer)
+            }
+        }
     }
 
     fn port_lack(&self, rule: &Rule, port: &PortRule) -> Lack {
@@ -199,6 +224,7 @@ impl<'a> Scene<'a> {
             let unmet = Unmet::Protocol {
                 allowed: port.protocol,
                 actual: self.protocol,
+                port: self.port,
             };
             lack.and(unmet, 2 * STEP)
         };
@@ -206,6 +232,10 @@ impl<'a> Scene<'a> {
             return lack;
         }
         let names_service_port = self.service_port().filter(|service| holds(port, *service));
+        let by_name = match &port.port {
+            PortMatch::Name(name) => Some(self.number_of(name)),
+            PortMatch::Any | PortMatch::Range(..) => None,
+        };
         let allowed = rule
             .ports
             .iter()
@@ -217,8 +247,18 @@ impl<'a> Scene<'a> {
             protocol: port.protocol,
             target: self.port,
             names_service_port,
+            by_name,
         };
         lack.and(unmet, if names_service_port.is_some() { 0 } else { 3 * STEP })
+    }
+
+    /// What the destination calls so, for the attempt's protocol.
+    fn number_of(&self, name: &str) -> NamedPort {
+        let number = match self.destination() {
+            Role::Pod(pod) | Role::HostPod { pod, .. } => pod.port_named(name, self.protocol),
+            Role::Node(_) | Role::External | Role::Unknown => None,
+        };
+        number.map_or(NamedPort::Missing, NamedPort::Is)
     }
 
     /// The Service's address that was dialled, where it is the peer that was dialled.

@@ -30,16 +30,35 @@ const VOLATILE: [&str; 8] = [
 pub(super) struct Remedy<'a> {
     policy: &'a Name,
     direction: Direction,
-    fix: Fix,
+    edit: Edit,
     /// Another way to the same end: to correct what looks like a slip on the peer's side.
     instead: Option<String>,
 }
 
-#[derive(Clone, Debug)]
-enum Fix {
-    Port { to: u32, port: PortRule },
-    Peer { to: u32, peer: Peer },
-    Rule { peer: Peer, port: PortRule },
+/// What is added to a policy's rules of one direction.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Edit {
+    /// A port, to a rule that has the peer.
+    Port {
+        /// The rule's number, from 1.
+        to: u32,
+        /// What is added.
+        port: PortRule,
+    },
+    /// A peer, to a rule that has the port.
+    Peer {
+        /// The rule's number, from 1.
+        to: u32,
+        /// What is added.
+        peer: Peer,
+    },
+    /// A rule of its own, as the last.
+    Rule {
+        /// Its only peer.
+        peer: Peer,
+        /// Its only port.
+        port: PortRule,
+    },
 }
 
 /// `add an egress rule to homepage/default-deny that allows TCP 2283 to pods app=immich in namespace immich`: what to do where
@@ -67,6 +86,10 @@ pub fn first_rule(policy: &Name, direction: Direction, question: &Question) -> S
 pub struct Remedied {
     /// The whole policy, changed.
     pub policy: NetworkPolicy,
+    /// Whose rules the change is in.
+    pub direction: Direction,
+    /// The change.
+    pub edit: Edit,
     /// What was changed, as an imperative sentence without a full stop.
     pub change: String,
 }
@@ -98,7 +121,9 @@ impl Policies {
         };
         Some(Remedied {
             policy: remedy.applied_to(policy),
+            direction,
             change: remedy.to_string(),
+            edit: remedy.edit,
         })
     }
 }
@@ -134,7 +159,7 @@ impl<'a> Remedy<'a> {
         Self {
             policy,
             direction,
-            fix: Fix::Rule {
+            edit: Edit::Rule {
                 peer: peer_for(&policy.namespace, pod, address),
                 port,
             },
@@ -153,16 +178,16 @@ impl<'a> Remedy<'a> {
         };
         let pod = addressed_pod(scene.peer.role);
         let peer = || peer_for(&policy.namespace, pod, scene.peer.address);
-        let (fix, instead) = match (miss.peer.unmet.as_slice(), miss.port.unmet.is_empty()) {
-            ([], _) => (Fix::Port { to, port }, None),
-            ([one], true) => (Fix::Peer { to, peer: peer() }, pod.and_then(|pod| correct(one, pod))),
-            (_, true) => (Fix::Peer { to, peer: peer() }, None),
-            (_, false) => (Fix::Rule { peer: peer(), port }, None),
+        let (edit, instead) = match (miss.peer.unmet.as_slice(), miss.port.unmet.is_empty()) {
+            ([], _) => (Edit::Port { to, port }, None),
+            ([one], true) => (Edit::Peer { to, peer: peer() }, pod.and_then(|pod| correct(one, pod))),
+            (_, true) => (Edit::Peer { to, peer: peer() }, None),
+            (_, false) => (Edit::Rule { peer: peer(), port }, None),
         };
         Self {
             policy,
             direction: scene.direction,
-            fix,
+            edit,
             instead,
         }
     }
@@ -174,10 +199,10 @@ impl<'a> Remedy<'a> {
             Direction::Ingress => &mut policy.ingress,
             Direction::Egress => &mut policy.egress,
         };
-        match self.fix.clone() {
-            Fix::Port { to, port } => rules[to as usize - 1].ports.push(port),
-            Fix::Peer { to, peer } => rules[to as usize - 1].peers.push(peer),
-            Fix::Rule { peer, port } => rules.push(Rule {
+        match self.edit.clone() {
+            Edit::Port { to, port } => rules[to as usize - 1].ports.push(port),
+            Edit::Peer { to, peer } => rules[to as usize - 1].peers.push(peer),
+            Edit::Rule { peer, port } => rules.push(Rule {
                 peers: vec![peer],
                 ports: vec![port],
             }),
@@ -192,14 +217,14 @@ impl fmt::Display for Remedy<'_> {
         if let Some(instead) = &self.instead {
             write!(f, "{instead}, or ")?;
         }
-        match &self.fix {
-            Fix::Port { to, port } => write!(f, "add {} to rule {to} of {policy}", port_text(port)),
-            Fix::Peer { to, peer } => write!(
+        match &self.edit {
+            Edit::Port { to, port } => write!(f, "add {} to rule {to} of {policy}", port_text(port)),
+            Edit::Peer { to, peer } => write!(
                 f,
                 "add {} to the peers of rule {to} of {policy}",
                 peer_text(peer, &policy.namespace)
             ),
-            Fix::Rule { peer, port } => {
+            Edit::Rule { peer, port } => {
                 let way = match self.direction {
                     Direction::Ingress => "from",
                     Direction::Egress => "to",
@@ -282,9 +307,22 @@ fn correct(unmet: &Unmet, pod: &Pod) -> Option<String> {
                 None => format!("pod {}", pod.name),
             },
         ),
-        Unmet::PeerNamespace(miss) => slip(miss, &format!("namespace {}", pod.name.namespace)),
+        Unmet::PeerNamespace { namespace, miss } => namespace_label(miss, namespace),
         _ => None,
     }
+}
+
+/// The label that a namespace lacks, or has nearly. Its name is a label that nobody can change.
+fn namespace_label(miss: &LabelMiss, namespace: &str) -> Option<String> {
+    let corrected = slip(miss, &format!("namespace {namespace}"));
+    let can_be_given = miss.unmet == 1 && miss.actual.is_none() && &*miss.wanted.key != NAMESPACE_NAME;
+    corrected.or_else(|| match &miss.wanted.operator {
+        Operator::In(_) | Operator::Exists if can_be_given => Some(format!(
+            "label namespace {namespace} with {}",
+            wanted_text(&miss.wanted, None)
+        )),
+        _ => None,
+    })
 }
 
 fn slip(miss: &LabelMiss, on: &str) -> Option<String> {

@@ -1,6 +1,7 @@
 //! The policies, namespaces and pods by time, and which of them changed when.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub struct Policies {
     pub(super) nodes: Versioned<Str, Arc<Node>>,
     /// Pods by name and time; a new version only where the labels changed.
     pub(super) pods: Versioned<Name, Arc<Pod>>,
+    /// The cluster addresses of Service `default/kubernetes`, as they are now: for recognising a rule that names them.
+    pub(super) api_server: Vec<IpAddr>,
     /// What changed while running, oldest first. Grows with changes, cut by [`Self::prune`].
     log: VecDeque<(Time, Touched)>,
     /// Files that could not be read, and when.
@@ -80,6 +83,11 @@ pub(super) enum Touched {
     ClusterPolicies,
     /// A node's labels or addresses.
     Nodes,
+}
+
+/// Whether a Service is the one that every cluster has for its API server.
+fn is_api_server(service: &Name) -> bool {
+    &*service.namespace == "default" && &*service.name == "kubernetes"
 }
 
 #[derive(Debug)]
@@ -112,6 +120,9 @@ impl Policies {
                     Object::Pod(pod) => self.set_pod(pod, at),
                     Object::ClusterPolicy(policy) => self.set_cluster_policy(policy, at),
                     Object::Node(node) => self.set_node(node, at),
+                    Object::Service(service) if is_api_server(&service.name) => {
+                        self.api_server.clone_from(&service.cluster_ips);
+                    }
                     Object::Service(_) | Object::EndpointSlice(_) => {}
                 }
             }
@@ -134,6 +145,7 @@ impl Policies {
                 self.nodes.remove(name.name.clone(), at);
                 self.touched(at, Touched::Nodes);
             }
+            Change::Remove(Kind::Service, name) if is_api_server(name) => self.api_server.clear(),
             Change::Remove(Kind::Service | Kind::EndpointSlice, _) => {}
             Change::Doubt { source, scope } => {
                 self.begin_doubt(Undecidable::ObjectsInDoubt { source: source.clone() }, scope, at);

@@ -265,7 +265,12 @@ pub struct NearMiss {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Unmet {
     /// The peer's namespace does not match.
-    PeerNamespace(LabelMiss),
+    PeerNamespace {
+        /// The peer's namespace.
+        namespace: Str,
+        /// What its labels lack.
+        miss: LabelMiss,
+    },
     /// The rule's peers are pods of the policy's own namespace, and the peer is in another.
     OtherNamespace {
         /// The policy's.
@@ -281,11 +286,16 @@ pub enum Unmet {
         cidr: IpNetwork,
         /// The exception that holds the address, if it is in the block.
         except: Option<IpNetwork>,
-        /// The block holds the Service's address that was dialled, but policies see the backend's.
-        holds_dialled: bool,
+        /// The peer's address.
+        address: IpAddr,
+        /// The block is written for a Service, but policies see what is behind it.
+        meant: Option<MeantService>,
     },
     /// The rule's peers are pods, and the peer is none (external, or a node).
-    NotAPod,
+    NotAPod {
+        /// Its address.
+        address: IpAddr,
+    },
     /// The port does not match.
     Port {
         /// What the rule allows, as text: `80`, `8000-8080`, `http`.
@@ -296,6 +306,8 @@ pub enum Unmet {
         target: u16,
         /// The rule names the Service's port that was dialled instead of the target port.
         names_service_port: Option<u16>,
+        /// For a rule with a port's name: which port of that protocol the destination pod calls so.
+        by_name: Option<NamedPort>,
     },
     /// The rule matches, and denies: it is one of a cluster-wide policy.
     Denies {
@@ -312,7 +324,27 @@ pub enum Unmet {
         allowed: Protocol,
         /// The attempt's.
         actual: Protocol,
+        /// The attempt's port.
+        port: u16,
     },
+}
+
+/// The Service whose address a block holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MeantService {
+    /// The one that was dialled.
+    Dialled,
+    /// The API server's, `default/kubernetes`: behind it are its nodes.
+    ApiServer,
+}
+
+/// What a port's name is on a destination.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NamedPort {
+    /// This number.
+    Is(u16),
+    /// Nothing: the pod has no port of that name and protocol, or the destination is no pod.
+    Missing,
 }
 
 /// A label requirement that is not met, with the closest thing that the object has.

@@ -1,5 +1,6 @@
 //! The answer to a query: a verdict for every source and destination, and what they make together.
 
+use super::hints::hints;
 use super::resolve::{Aim, Error, Pair, plan};
 use super::target::Query;
 use crate::policy::{Decision, Question, Undecidable, Verdict, combine, combine_open};
@@ -84,11 +85,16 @@ fn weight(decision: Decision) -> u8 {
 pub fn ask(world: &World, query: &Query) -> Result<Answer, Error> {
     let plan = plan(world, query)?;
     let mut notes = plan.notes;
-    let each = plan
+    let each: Vec<Judged> = plan
         .pairs
         .into_iter()
         .map(|pair| judge_pair(world, pair, &mut notes))
         .collect();
+    for hint in each.iter().flat_map(hints) {
+        if !notes.contains(&hint) {
+            notes.push(hint);
+        }
+    }
     Ok(Answer { each, notes })
 }
 

@@ -10,6 +10,7 @@
 //! pods make one. It does not own what the policies say (`policy/`) nor where objects come from (`cluster/`).
 
 mod ask;
+mod hints;
 mod manifest;
 mod patch;
 mod places;

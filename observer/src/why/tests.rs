@@ -12,6 +12,7 @@ use crate::world::World;
 
 mod json;
 mod names;
+mod recognised;
 
 const NOW: Time = Time(2_000_000_000_000_000_000);
 

@@ -81,18 +81,39 @@ fn direction(one: &Judged, way: Direction, verdict: &DirectionVerdict, lines: &m
         (Decision::Allowed, _, None) => "allowed: a pod may always talk to itself and to its own node".into(),
         (Decision::Undecidable, Some(reason), _) => format!("undecidable ({}): {}", reason.code(), open_answer(reason)),
         (Decision::Undecidable, None, _) => "undecidable".into(),
-        (Decision::Denied, _, _) => format!("denied: {policies} isolates it, and no rule matches"),
+        (Decision::Denied, _, Some(rule)) => format!("denied by rule {} of {}", rule.number, rule.policy),
+        (Decision::Denied, _, None) => {
+            let isolate = if verdict.policies.len() == 1 {
+                "isolates"
+            } else {
+                "isolate"
+            };
+            let no_rule = match verdict.nearest.is_empty() {
+                true => format!("there is no {way} rule"),
+                false => format!("no {way} rule matches"),
+            };
+            format!("denied: {policies} {isolate} it, and {no_rule}")
+        }
     };
     lines.push(format!("  {:<8} {said}", way.to_string()));
     if verdict.decision != Decision::Denied {
         return;
     }
+    let mut told = Vec::new();
     for miss in verdict.nearest.iter().take(MISSES_SHOWN) {
         lines.push(format!("           {}", misses::near_miss(miss, false)));
-        lines.push(format!("             to allow it: {}", miss.change));
+        // Rules that are far off are all mended by the same new one.
+        if !told.contains(&&miss.change) {
+            lines.push(format!("             to allow it: {}", miss.change));
+            told.push(&miss.change);
+        }
     }
     if let Some(more) = verdict.nearest.len().checked_sub(MISSES_SHOWN).filter(|more| *more > 0) {
-        lines.push(format!("           and {more} more rules that are farther off"));
+        let s = if more == 1 { "" } else { "s" };
+        let are = if more == 1 { "is" } else { "are" };
+        lines.push(format!(
+            "           and {more} more rule{s} that {are} farther off (-o json shows all)"
+        ));
     }
     if verdict.nearest.is_empty()
         && let (Some(policy), Some(question)) = (verdict.policies.first(), &one.question)

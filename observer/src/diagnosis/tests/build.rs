@@ -275,6 +275,7 @@ impl Build {
                     protocol: Protocol::Tcp,
                     target: port,
                     names_service_port: None,
+                    by_name: None,
                 }],
                 change: format!("add TCP {port} to rule 1 of {namespace}/{name}"),
             }],

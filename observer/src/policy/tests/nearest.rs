@@ -6,7 +6,7 @@ use crate::policy::decide::parties;
 use crate::policy::matching::Scene;
 use crate::policy::remedy::Remedy;
 use crate::policy::worlds::sides;
-use crate::policy::{Decision, Direction, LabelMiss, Policies, Question, Unmet, first_rule};
+use crate::policy::{Decision, Direction, LabelMiss, MeantService, NamedPort, Policies, Question, Unmet, first_rule};
 use crate::time::Time;
 use std::sync::Arc;
 
@@ -50,31 +50,40 @@ fn short(unmet: &Unmet) -> String {
         format!("{} {} {close}", miss.unmet, miss.wanted.key)
     };
     match unmet {
-        Unmet::PeerNamespace(miss) => format!("namespace {}", label(miss)),
+        Unmet::PeerNamespace { miss, .. } => format!("namespace {}", label(miss)),
         Unmet::OtherNamespace { wanted, actual } => format!("{actual} is not {wanted}"),
         Unmet::PeerLabels(miss) => format!("labels {}", label(miss)),
         Unmet::Block {
-            cidr,
-            except,
-            holds_dialled,
+            cidr, except, meant, ..
         } => {
             let except = except.map(|hole| format!(" except {hole}")).unwrap_or_default();
-            format!("block {cidr}{except}{}", if *holds_dialled { " (service)" } else { "" })
+            let meant = match meant {
+                Some(MeantService::Dialled) => " (service)",
+                Some(MeantService::ApiServer) => " (API server)",
+                None => "",
+            };
+            format!("block {cidr}{except}{meant}")
         }
-        Unmet::NotAPod => "not a pod".into(),
+        Unmet::NotAPod { .. } => "not a pod".into(),
         Unmet::Port {
             allowed,
             target,
             names_service_port,
+            by_name,
             ..
         } => {
             let service = names_service_port
                 .map(|port| format!(" (service {port})"))
                 .unwrap_or_default();
-            format!("port {target} not {}{service}", allowed.join(","))
+            let name = match by_name {
+                Some(NamedPort::Is(number)) => format!(" (is {number})"),
+                Some(NamedPort::Missing) => " (no such name)".into(),
+                None => String::new(),
+            };
+            format!("port {target} not {}{service}{name}", allowed.join(","))
         }
         Unmet::Denies { tier, .. } => format!("{tier} denies"),
-        Unmet::Protocol { allowed, actual } => format!("{actual} not {allowed}"),
+        Unmet::Protocol { allowed, actual, .. } => format!("{actual} not {allowed}"),
     }
 }
 
@@ -272,12 +281,78 @@ fn the_cluster_address_of_the_api_server_in_a_block() {
 }
 
 #[test]
-fn a_named_port_that_the_destination_lacks() {
+fn the_service_of_the_api_server_is_known_by_its_name() {
+    let mut cluster = homepage().policy(egress(
+        "home/api",
+        "",
+        &[
+            rule(&["block 10.96.0.0/12"], &["TCP 6443"]),
+            rule(&["block 10.96.0.1/32"], &["TCP 6443"]),
+        ],
+    ));
+    let service = "---\n{apiVersion: v1, kind: Service, metadata: {name: kubernetes, namespace: default}, spec: {clusterIP: 10.96.0.1, ports: [{port: 443}]}}";
+    for object in crate::cluster::read_manifest(service.as_bytes()).expect("a Service") {
+        cluster.set(object, Time::BEGINNING);
+    }
+    let direct = cluster.question("home/page", "node n2", "TCP 6443", false);
+    check(
+        &cluster,
+        &dialled(direct.clone(), "10.96.0.1:443"),
+        "api#1: block 10.96.0.0/12 (API server) => add ipBlock 192.168.0.1/32 to the peers of rule 1 of home/api
+         api#2: block 10.96.0.1/32 (API server) => add ipBlock 192.168.0.1/32 to the peers of rule 2 of home/api",
+    );
+    // Asked for by the node's address a wide block says nothing of the API server.
+    check(
+        &cluster,
+        &direct,
+        "api#2: block 10.96.0.1/32 (API server) => add ipBlock 192.168.0.1/32 to the peers of rule 2 of home/api
+         api#1: block 10.96.0.0/12 => add ipBlock 192.168.0.1/32 to the peers of rule 1 of home/api",
+    );
+    cluster.policies.apply(
+        &Change::Remove(
+            crate::objects::Kind::Service,
+            super::fixtures::name("default/kubernetes"),
+        ),
+        Time::BEGINNING,
+    );
+    check(
+        &cluster,
+        &direct,
+        "api#1: block 10.96.0.0/12 => add ipBlock 192.168.0.1/32 to the peers of rule 1 of home/api
+         api#2: block 10.96.0.1/32 => add ipBlock 192.168.0.1/32 to the peers of rule 2 of home/api",
+    );
+}
+
+#[test]
+fn a_named_port_that_the_destination_lacks_or_has_elsewhere() {
     let cluster = homepage().policy(ingress("immich/p", "", &[rule(&[], &["TCP web"])]));
     check(
         &cluster,
         &ask(&cluster),
-        "p#1: port 2283 not web => add TCP 2283 to rule 1 of immich/p",
+        "p#1: port 2283 not web (no such name) => add TCP 2283 to rule 1 of immich/p",
+    );
+    let cluster = homepage().policy(ingress("immich/p", "", &[rule(&[], &["TCP http"])]));
+    check(
+        &cluster,
+        &cluster.question("home/page", "immich/server", "TCP 80", false),
+        "p#1: port 80 not http (is 2283) => add TCP 80 to rule 1 of immich/p",
+    );
+}
+
+#[test]
+fn a_namespace_without_the_label_may_be_given_it() {
+    let cluster = homepage()
+        .policy(ingress("immich/p", "", &[rule(&["ns purpose=web"], &[])]))
+        .policy(ingress(
+            "immich/q",
+            "",
+            &[rule(&["ns kubernetes.io/metadata.name=web"], &[])],
+        ));
+    check(
+        &cluster,
+        &ask(&cluster),
+        "q#1: namespace 1 kubernetes.io/metadata.name OtherValue kubernetes.io/metadata.name=home => add pods app=homepage in namespace home to the peers of rule 1 of immich/q
+         p#1: namespace 1 purpose - => label namespace home with purpose=web, or add pods app=homepage in namespace home to the peers of rule 1 of immich/p, whichever is meant",
     );
 }
 
