@@ -266,5 +266,91 @@ spec:
     assert!(said.out.contains("wall"), "{}", said.out);
     let said = cluster.why(&["x/a", "x/b:8080", "--patch"], "");
     assert_eq!(said.status, Some(2), "{}", said.out);
-    assert!(said.err.contains("cluster-wide policy denies it"), "{}", said.err);
+    assert_eq!(said.out, "");
+    for part in [
+        "no change of NetworkPolicies allows this",
+        "rule 1 of wall denies it (nobody): Admin tier, priority 10",
+    ] {
+        assert!(said.err.contains(part), "{}", said.err);
+    }
+}
+
+#[test]
+fn a_patch_keeps_what_the_policy_has_besides() {
+    let policy = "apiVersion: v1
+kind: List
+items:
+- apiVersion: networking.k8s.io/v1
+  kind: NetworkPolicy
+  metadata:
+    name: deny
+    namespace: x
+    resourceVersion: '7'
+    labels: {team: x, app.kubernetes.io/managed-by: Helm}
+    annotations: {meta.helm.sh/release-name: shop}
+  spec: {podSelector: {}, policyTypes: [Ingress]}
+";
+    let objects: Vec<&str> = OBJECTS.split("---\n").collect();
+    let cluster = Cluster::new(&format!("{}---\n{policy}", objects[..3].join("---\n")));
+    let patch = cluster.why(&["x/a", "x/svc/b:80", "--patch"], "");
+    assert_eq!(
+        patch.out,
+        "# Change: add an ingress rule to x/deny that allows TCP 8080 from pods app=a in namespace x.
+# Helm release shop manages it: make the change there too, or it will be undone.
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  annotations:
+    meta.helm.sh/release-name: shop
+  labels:
+    app.kubernetes.io/managed-by: Helm
+    team: x
+  name: deny
+  namespace: x
+spec:
+  ingress:
+  - from:
+    - podSelector:
+        matchLabels:
+          app: a
+    ports:
+    - port: 8080
+      protocol: TCP
+  podSelector: {}
+  policyTypes:
+  - Ingress
+"
+    );
+    assert_eq!((patch.status, patch.err.as_str()), (Some(1), ""));
+}
+
+#[test]
+fn answers_that_nobody_reads_are_no_success() {
+    let cluster = Cluster::new(OBJECTS);
+    let run = |args: &[&str], input: &str| {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_observer"))
+            .args(["why", "--manifests"])
+            .arg(cluster.path())
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command runs");
+        let mut questions = child.stdin.take().expect("a pipe");
+        // It may end without reading.
+        let _ = questions.write_all(input.as_bytes());
+        drop(questions);
+        let output = child.wait_with_output().expect("it ends");
+        (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+    };
+    // As the shell has it for a program that SIGPIPE ended.
+    let line = "{\"src\":\"x/b\",\"dst\":\"x/a:80\"}\n";
+    assert_eq!(run(&["--stdin"], line), (Some(141), String::new()));
+    // The status is an answer of its own.
+    assert_eq!(run(&["x/a", "x/b:8080"], ""), (Some(1), String::new()));
+    assert_eq!(run(&["x/b", "x/a:80"], ""), (Some(0), String::new()));
+    assert_eq!(run(&["x/a", "x/b:8080", "--patch"], ""), (Some(1), String::new()));
 }

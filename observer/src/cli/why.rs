@@ -1,13 +1,14 @@
 //! `observer why SRC DST[:PORT][/PROTO]`: may it, and if not, what is missing? Without any traffic.
 
 mod lines;
+mod patch;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::cluster::Snapshot;
@@ -15,8 +16,11 @@ use crate::objects::{Change, Object, Pod};
 use crate::policy::{self, Decision};
 use crate::report::clean;
 use crate::time::Time;
-use crate::why::{self, AnswerRecord, Patched, Query};
+use crate::why::{self, AnswerRecord, Query};
 use crate::world::World;
+
+/// Exit status where the answers of `--stdin` were not all read: the shell's for a program that SIGPIPE ended.
+const UNREAD: u8 = 141;
 
 /// The arguments of `observer why`.
 #[derive(Debug, Args)]
@@ -56,37 +60,45 @@ enum Format {
 }
 
 impl Why {
-    /// Answers on `out`. The status says the decision: 0 allowed, 1 denied, 3 undecidable; with `--stdin` whether every line
-    /// was answered.
+    /// Answers on `out`. The status says the decision: 0 allowed, 1 denied, 3 undecidable; with `--stdin` 0 if every line was
+    /// answered and every answer written.
     ///
     /// # Errors
     /// Invalid objects (nothing is answered then), a name that nobody has, output that cannot be written.
     pub fn run(self, out: &mut dyn Write) -> Result<ExitCode> {
-        let mut world = load(&self.manifests)?;
+        let found = Snapshot::read(&self.manifests)?;
+        let mut world = load(&found);
         if self.stdin {
-            let all = lines::answer(&world, io::stdin().lock(), out, now())?;
-            return Ok(ExitCode::from(if all { 0 } else { super::USAGE }));
+            return Ok(ExitCode::from(
+                match lines::answer(&world, io::stdin().lock(), out, now()) {
+                    Ok(true) => 0,
+                    Ok(false) => super::USAGE,
+                    Err(error) if super::is_broken_pipe(&error) => UNREAD,
+                    Err(error) => return Err(error),
+                },
+            ));
         }
         let (Some(src), Some(dst)) = (&self.src, &self.dst) else {
             bail!("give SRC and DST, or --stdin");
         };
         let query = query(src, dst)?;
         if self.patch {
-            return patch(&mut world, &query, out);
+            return patch::print(&mut world, &found, &query, out);
         }
         let answer = why::ask(&world, &query)?;
         let text = match self.output {
             Format::Text => why::text(&answer),
             Format::Json => AnswerRecord::new(&answer).line(),
         };
-        out.write_all(text.as_bytes())?;
-        out.flush()?;
-        Ok(status(answer.decision()))
+        // A reader that has seen enough changes nothing of the answer.
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(status(answer.decision())),
+        }
     }
 }
 
-fn load(paths: &[PathBuf]) -> Result<World> {
-    let found = Snapshot::read(paths)?;
+fn load(found: &Snapshot) -> World {
     for warning in &found.warnings {
         // Without a standard error there is nobody to tell.
         let _ = writeln!(io::stderr(), "observer: {}", clean(warning));
@@ -100,15 +112,15 @@ fn load(paths: &[PathBuf]) -> Result<World> {
         world.apply(change, Time::BEGINNING);
     }
     // Manifests that people write hold Deployments rather than pods: a workload without pods is judged as the pod it would make.
-    for pod in found.templates {
+    for pod in &found.templates {
         let is_made = |made: &std::sync::Arc<Pod>| made.workload == pod.workload || made.name == pod.name;
         let mut others = world.endpoints().pods_in(&pod.name.namespace, Time::BEGINNING);
         if !others.any(is_made) {
             drop(others);
-            world.apply(&Change::Set(Object::Pod(pod.into())), Time::BEGINNING);
+            world.apply(&Change::Set(Object::Pod(pod.clone().into())), Time::BEGINNING);
         }
     }
-    Ok(world)
+    world
 }
 
 fn query(src: &str, dst: &str) -> Result<Query> {
@@ -135,42 +147,4 @@ fn status(decision: Decision) -> ExitCode {
         Decision::Denied => 1,
         Decision::Undecidable => 3,
     })
-}
-
-fn patch(world: &mut World, query: &Query, out: &mut dyn Write) -> Result<ExitCode> {
-    let patch = why::patch(world, query)?;
-    let (before, after) = (patch.before.decision(), patch.after.decision());
-    if after == Decision::Denied {
-        bail!(
-            "no change of the NetworkPolicies that were found allows it; where a cluster-wide policy denies it, the answer without --patch says which"
-        );
-    }
-    if patch.policies.is_empty() {
-        writeln!(out, "# Nothing to change: it is {}.", before.code())?;
-    }
-    for (index, patched) in patch.policies.iter().enumerate() {
-        if index > 0 {
-            writeln!(out, "---")?;
-        }
-        document(patched, out)?;
-    }
-    out.flush()?;
-    if before == Decision::Denied && after == Decision::Undecidable {
-        let _ = writeln!(
-            io::stderr(),
-            "observer: with this change it is still undecidable:\n{}",
-            why::text(&patch.after)
-        );
-    }
-    Ok(status(before))
-}
-
-fn document(patched: &Patched, out: &mut dyn Write) -> Result<()> {
-    for change in &patched.changes {
-        writeln!(out, "# {}.", clean(change))?;
-    }
-    let manifest = why::manifest(&patched.policy);
-    let yaml = serde_saphyr::to_string(&manifest).context("cannot write the policy as YAML")?;
-    out.write_all(yaml.as_bytes())?;
-    Ok(())
 }

@@ -198,7 +198,7 @@ impl<'de> Visitor<'de> for ItemsSeed {
 }
 
 /// Any value, in which no map has a key twice.
-struct Tree(Value);
+pub(super) struct Tree(pub(super) Value);
 
 impl<'de> Deserialize<'de> for Tree {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -22,6 +22,7 @@ mod store;
 mod strings;
 mod syntax;
 mod watch;
+mod written;
 
 #[cfg(test)]
 mod tests;

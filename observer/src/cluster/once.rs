@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::findings::{FieldPath, Step};
+use super::folder;
 use super::lines::Lines;
 use super::problem::Errors;
-use super::read::Spot;
+use super::read::{Format, Spot};
 use super::store::{Spotted, Store};
 use crate::objects::{Change, Kind, Name, Pod, Str};
 
@@ -73,6 +76,15 @@ impl Snapshot {
             spots,
             lines: RefCell::default(),
         })
+    }
+
+    /// An object as it is written, with what is not read of it too. `None` for one that is not in the manifests, any more.
+    #[must_use]
+    pub fn written(&self, kind: &str, name: &Name) -> Option<Value> {
+        let (path, spot) = self.spots.get(&(kind.into(), name.clone()))?;
+        let text = fs::read(path).ok()?;
+        let format = folder::format(path).unwrap_or(Format::Yaml);
+        super::written::written(&text, format, *spot, kind, name)
     }
 
     /// Where `field` (as `spec.ingress[0].from`, or the nearest thing around it) of an object is written. `None` for an object

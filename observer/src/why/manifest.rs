@@ -1,4 +1,5 @@
-//! A policy as a manifest: what `kubectl apply` takes.
+//! A policy as a manifest: what `kubectl apply` takes. For one that nobody wrote down; one that was is changed where it is
+//! written, in `written.rs`.
 
 use serde_json::{Map, Value, json};
 
@@ -32,7 +33,7 @@ pub fn manifest(policy: &NetworkPolicy) -> Value {
     })
 }
 
-fn rule(rule: &Rule, way: &str) -> Value {
+pub(super) fn rule(rule: &Rule, way: &str) -> Value {
     let mut map = Map::new();
     if !rule.peers.is_empty() {
         map.insert(way.into(), rule.peers.iter().map(peer).collect());
@@ -43,7 +44,7 @@ fn rule(rule: &Rule, way: &str) -> Value {
     Value::Object(map)
 }
 
-fn peer(peer: &Peer) -> Value {
+pub(super) fn peer(peer: &Peer) -> Value {
     match peer {
         Peer::Pods { namespaces, pods } => {
             let mut map = Map::new();
@@ -67,7 +68,7 @@ fn peer(peer: &Peer) -> Value {
     }
 }
 
-fn port(port: &PortRule) -> Value {
+pub(super) fn port(port: &PortRule) -> Value {
     let mut map = Map::new();
     map.insert("protocol".into(), port.protocol.to_string().into());
     match &port.port {

@@ -3,7 +3,7 @@
 //! ```text
 //! text ─ target ─→ Query ─ resolve ─→ pods, backends ─ ask (Policies::judge) ─→ Answer ─┬ text      for people
 //!                                                                                       ├ record    JSON
-//!                                              denied directions ─→ patch ─→ policies ─ manifest ─→ YAML
+//!                                              denied directions ─→ patch ─→ policies ─ written ─→ YAML
 //! ```
 //!
 //! Pure, as the `World` that it asks: the time is part of the query. It owns what a name means and how the answers for several
@@ -19,6 +19,7 @@ mod resolve;
 mod services;
 mod target;
 mod text;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -30,3 +31,4 @@ pub use record::{AnswerRecord, ErrorRecord};
 pub use resolve::Error;
 pub use target::{PortRef, Query, Syntax, Target, destination, port, protocol, source};
 pub use text::text;
+pub use written::{edited, manager};

@@ -7,7 +7,7 @@ use super::ask::{Answer, ask};
 use super::resolve::{Error, plan};
 use super::target::Query;
 use crate::objects::{Change, Name, NetworkPolicy, Object};
-use crate::policy::{Decision, Direction, Remedied};
+use crate::policy::{Decision, Direction, Edit, Remedied};
 use crate::time::Time;
 use crate::world::World;
 
@@ -30,6 +30,8 @@ pub struct Patch {
 pub struct Patched {
     /// The whole policy.
     pub policy: Arc<NetworkPolicy>,
+    /// What was added to which of its lists, in order.
+    pub edits: Vec<(Direction, Edit)>,
     /// What was changed in it, as imperative sentences without a full stop.
     pub changes: Vec<String>,
 }
@@ -48,9 +50,11 @@ pub fn patch(world: &mut World, query: &Query) -> Result<Patch, Error> {
         world.apply(&Change::Set(Object::NetworkPolicy(policy.clone())), Time::BEGINNING);
         let patched = policies.entry(policy.name.clone()).or_insert_with(|| Patched {
             policy: policy.clone(),
+            edits: Vec::new(),
             changes: Vec::new(),
         });
         patched.policy = policy;
+        patched.edits.push((next.direction, next.edit));
         patched.changes.push(next.change);
     }
     Ok(Patch {

@@ -1,8 +1,9 @@
 //! Names, ports, several pods as one answer, and patches, each of which is tried.
 
 use proptest::prelude::*;
+use serde_json::json;
 
-use super::{Answer, Query, ask, destination, manifest, patch, source};
+use super::{Answer, Query, ask, destination, edited, manifest, patch, source};
 use crate::cluster::read_manifest;
 use crate::objects::{Change, Object};
 use crate::policy::tests::equal::objects;
@@ -13,6 +14,7 @@ use crate::world::World;
 mod json;
 mod names;
 mod recognised;
+mod written;
 
 const NOW: Time = Time(2_000_000_000_000_000_000);
 
@@ -47,11 +49,23 @@ fn answer(world: &World, from: &str, to: &str) -> Answer {
     ask(world, &query(from, to)).expect("an answer")
 }
 
-/// What `kubectl apply` of a patch's policies makes of a cluster.
+/// What `kubectl apply` of a patch's policies makes of a cluster, in whose manifests each stands with more than is read of it.
 fn applied(objects: &[Object], policies: &[super::Patched]) -> World {
     let mut world = world(objects.iter().cloned());
     for patched in policies {
-        let yaml = serde_saphyr::to_string(&manifest(&patched.policy)).expect("YAML");
+        let as_written = objects.iter().find_map(|object| match object {
+            Object::NetworkPolicy(policy) if policy.name == patched.policy.name => Some(manifest(policy)),
+            _ => None,
+        });
+        let mut as_written = as_written.expect("a policy that was there");
+        as_written["metadata"]["labels"] = json!({ "app": "no" });
+        as_written["metadata"]["uid"] = json!("u");
+        let changed = edited(as_written, patched).expect("a place for the change");
+        assert_eq!(changed["metadata"]["labels"]["app"], "no");
+        assert_eq!(changed["metadata"].get("uid"), None);
+        // What was read of it and changed says the same.
+        assert_eq!(changed["spec"], manifest(&patched.policy)["spec"]);
+        let yaml = serde_saphyr::to_string(&changed).expect("YAML");
         for object in read_manifest(yaml.as_bytes()).expect("a valid policy") {
             assert_eq!(object.name(), patched.policy.name);
             world.apply(&Change::Set(object), Time::BEGINNING);
