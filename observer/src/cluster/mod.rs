@@ -13,6 +13,7 @@ mod decode;
 mod document;
 mod findings;
 mod folder;
+mod kube;
 mod lines;
 mod once;
 mod problem;
@@ -27,6 +28,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub use self::kube::{Access, AccessError};
 pub use once::{Place, Snapshot};
 pub use problem::{Errors, Problem};
 pub use read::read_manifest;
