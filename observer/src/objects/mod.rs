@@ -23,7 +23,7 @@ pub use cluster_policy::{
 pub use labels::Labels;
 pub use network_policy::{NetworkPolicy, Peer, PortMatch, PortRule, Rule, Source, Written};
 pub use pod::{ContainerPort, Phase, Pod, Workload};
-pub use selector::{Operator, Requirement, Selector};
+pub use selector::{BadSelector, Operator, Requirement, Selector};
 pub use service::{EndpointSlice, Service, ServicePort, SliceEndpoint, SlicePort, TargetPort};
 pub use versioned::Versioned;
 

@@ -1,5 +1,9 @@
 //! Label selectors (`metav1.LabelSelector`), with `matchLabels` folded into requirements.
 
+mod parse;
+
+pub use parse::BadSelector;
+
 use super::{Labels, Str};
 
 /// A selector: every requirement must hold. No requirement selects everything.

@@ -7,7 +7,7 @@ use super::record::{
 use crate::attempt::{Attempt, Place, PointFacts, Stage};
 use crate::diagnosis::{Assessment, Diagnosis, misses, telling_drop, wire};
 use crate::endpoint::{Endpoint, Identity};
-use crate::objects::{Name, Pod, Str};
+use crate::objects::{Labels, Name, Pod, Str};
 use crate::policy::{DirectionVerdict, NearMiss, RuleId, Verdict};
 
 impl Record {
@@ -96,6 +96,7 @@ fn party(endpoint: &Endpoint) -> Party {
         namespace: None,
         name: None,
         workload: None,
+        labels: Labels::default(),
     };
     let named = |kind, name: &Name| Party {
         namespace: Some(name.namespace.clone()),
@@ -105,6 +106,7 @@ fn party(endpoint: &Endpoint) -> Party {
     match &endpoint.identity {
         Identity::Pod(pod) => Party {
             workload: workload(pod),
+            labels: pod.labels.clone(),
             ..named(PartyKind::Pod, &pod.name)
         },
         Identity::Service(hit) => match &hit.service {

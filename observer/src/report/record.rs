@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::codes;
 use crate::attempt::{Origin, Outcome, Reach};
 use crate::diagnosis::{Cause, Confidence};
-use crate::objects::Str;
+use crate::objects::{Labels, Str};
 use crate::policy::{Decision, Direction};
 use crate::time::Time;
 
@@ -186,6 +186,9 @@ pub struct Party {
     pub name: Option<Str>,
     /// What owns the pod.
     pub workload: Option<WorkloadRecord>,
+    /// The pod's labels. Records of older observers have none.
+    #[serde(default)]
+    pub labels: Labels,
 }
 
 /// What owns a pod.

@@ -37,7 +37,10 @@ fn paths(value: &Value, at: &str, into: &mut BTreeSet<String>) {
                 } else {
                     format!("{at}.{key}")
                 };
-                paths(value, &path, into);
+                // A pod's labels have keys of their own.
+                if key != "labels" {
+                    paths(value, &path, into);
+                }
                 into.insert(path);
             }
         }
@@ -135,6 +138,7 @@ fn destination_is_as_dialled_and_named_as_what_it_became() {
             "ip": "10.96.0.10", "port": 80,
             "kind": "pod", "namespace": "immich", "name": "immich-server-0",
             "workload": {"kind": "Deployment", "name": "immich-server"},
+            "labels": {"app": "immich-server"},
             "service": {"namespace": "immich", "name": "immich", "port": 80},
             "perhaps_via": null,
             "backend": {"ip": "10.0.0.2", "port": 2283, "namespace": "immich", "name": "immich-server-0"},
