@@ -24,6 +24,7 @@ pub mod policy;
 )]
 pub mod probe;
 mod recent;
+pub mod remote;
 pub mod report;
 pub mod serve;
 pub mod time;

@@ -34,6 +34,7 @@ impl Record {
             handshake_us: attempt
                 .handshake
                 .map(|span| u64::try_from(span.as_micros()).unwrap_or(u64::MAX)),
+            source_observed: attempt.source_observed,
             wire: wire::clause(attempt),
             points: attempt.points.iter().map(point).collect(),
             source: party(&assessment.source),

@@ -64,6 +64,8 @@ pub struct Record {
     pub syns: u32,
     /// First SYN to SYN-ACK in microseconds.
     pub handshake_us: Option<u64>,
+    /// The client's own interface was observed: else this is what the destination's node saw alone.
+    pub source_observed: bool,
     /// The wire's facts as a clause.
     pub wire: String,
     /// What each observation point saw, the client's first.

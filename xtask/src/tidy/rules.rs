@@ -19,6 +19,7 @@ const PURE: &[&str] = &[
     "observer/src/objects/",
     "observer/src/policy/",
     "observer/src/recent.rs",
+    "observer/src/remote/merge/",
     "observer/src/report/",
     "observer/src/why/",
     "observer/src/world.rs",
