@@ -10,8 +10,12 @@
 //! its answer waits in the ring. A reader that does not keep up holds the loop, then the kernel's ring fills, and what does
 //! not fit there is counted.
 
+mod figures;
+
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -27,6 +31,7 @@ use crate::objects::Str;
 use crate::probe::counters::Counters;
 use crate::probe::coverage::Coverage;
 use crate::probe::{Probe, ProbeEvent};
+pub use figures::{Figures, Held, Table};
 
 /// How often the table of unfinished handshakes is read at the least: a first SYN makes no event, so this is how late a
 /// silent one is learnt. A provisional record needs it within a second.
@@ -35,8 +40,8 @@ const SWEEP_EVERY: Duration = Duration::from_millis(250);
 /// How often it is read at the most, however many decisions wait for it: what a full table costs stays bounded.
 const SWEEP_GAP: Duration = Duration::from_millis(10);
 
-/// How often the node's state (connection tracking) is read.
-const NODE_STATE_EVERY: Duration = Duration::from_secs(1);
+/// How often the node's state (connection tracking) is read, and figures are told.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How often is said that something was left out, if more was.
 const SHORTFALLS_EVERY: Duration = Duration::from_secs(10);
@@ -66,6 +71,8 @@ pub enum Output {
     Lost(u64),
     /// Something was left out that should not have been; everything that was counted so far, by name.
     Shortfall(BTreeMap<&'static str, u64>),
+    /// How the loop is doing: once a second.
+    Figures(Box<Figures>),
     /// Everything that was counted, at the end.
     Counters(BTreeMap<&'static str, u64>),
 }
@@ -80,6 +87,22 @@ pub struct NodeCoverage {
     pub pods: PodCoverage,
 }
 
+impl NodeCoverage {
+    /// For people: a line each.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = self.interfaces.lines();
+        let pods = &self.pods;
+        if !(pods.observed.is_empty() && pods.unobserved.is_empty()) {
+            lines.push(format!("{} of this node's pods are observed", pods.observed.len()));
+        }
+        for pod in &pods.unobserved {
+            lines.push(format!("{} is not observed: {}", pod.pod, pod.why.text()));
+        }
+        lines
+    }
+}
+
 /// The loop and what it owns.
 pub struct Agent {
     engine: Engine,
@@ -92,6 +115,10 @@ pub struct Agent {
     /// The sum of [`SHORTFALLS`] when it was told last.
     told_shortfalls: u64,
     swept: Instant,
+    /// The figures that were told last.
+    figures: Figures,
+    /// What is known of the cluster has changed since then.
+    objects_changed: bool,
     output: mpsc::Sender<Output>,
 }
 
@@ -113,6 +140,8 @@ impl Agent {
             covered,
             told_shortfalls: 0,
             swept,
+            figures: Figures::default(),
+            objects_changed: true,
             output,
         };
         (agent, outputs)
@@ -120,10 +149,7 @@ impl Agent {
 
     /// Runs until `stop` is ready or the reader has gone, then says what is decided and detaches.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
-        let stopped = tokio::select! {
-            ReaderGone = self.follow() => false,
-            () = stop => true,
-        };
+        let stopped = self.follow(stop).await.is_ok();
         if stopped && self.sweep().await.is_ok() && self.input(Input::Finish).await.is_ok() {
             // Nobody is left to tell that nobody is left.
             let _ = self.say(Output::Counters(self.counters())).await;
@@ -131,25 +157,25 @@ impl Agent {
         self.probe.stop();
     }
 
-    async fn follow(&mut self) -> ReaderGone {
-        let mut node_states = interval(NODE_STATE_EVERY);
-        node_states.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Nothing here is broken off by `stop`: an output that waits for the reader is said before.
+    async fn follow(&mut self, stop: impl Future<Output = ()>) -> Result<(), ReaderGone> {
+        let mut stop = pin!(stop);
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut shortfalls = interval(SHORTFALLS_EVERY);
         shortfalls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let next_sweep = self.next_sweep();
-            let said = tokio::select! {
+            tokio::select! {
+                () = &mut stop => return Ok(()),
                 event = self.probe.next() => self.probed(event).await,
                 update = self.objects.next() => self.updated(update).await,
                 () = sleep_until(next_sweep) => self.sweep().await,
                 // Else `--last` and a broken pipe would wait for traffic that may never come.
-                () = self.output.closed() => return ReaderGone,
-                _ = node_states.tick() => self.look_at_node().await,
+                () = self.output.closed() => return Err(ReaderGone),
+                _ = looks.tick() => self.look().await,
                 _ = shortfalls.tick() => self.tell_shortfalls().await,
-            };
-            if let Err(gone) = said {
-                return gone;
-            }
+            }?;
         }
     }
 
@@ -206,6 +232,7 @@ impl Agent {
         }
         self.input(Input::Loaded(update.loaded)).await?;
         self.input(Input::Changed(update.changes)).await?;
+        self.objects_changed = true;
         self.cover().await
     }
 
@@ -262,9 +289,41 @@ impl Agent {
         self.say(Output::Coverage(Box::new(covered))).await
     }
 
-    async fn look_at_node(&mut self) -> Result<(), ReaderGone> {
+    /// Looks at the node and at itself.
+    async fn look(&mut self) -> Result<(), ReaderGone> {
         let conntrack = self.probe.conntrack();
-        self.input(Input::NodeState(NodeState { conntrack })).await
+        self.input(Input::NodeState(NodeState { conntrack })).await?;
+        self.figures = self.figures_now(conntrack);
+        self.say(Output::Figures(Box::new(self.figures.clone()))).await
+    }
+
+    fn figures_now(&mut self, conntrack: Option<(u64, u64)>) -> Figures {
+        let now = self.probe.now();
+        let handshakes = self.probe.handshakes().ok().map(|(used, capacity)| Table {
+            name: "handshakes",
+            used,
+            capacity,
+        });
+        let tables = self.engine.tables().map(|(name, used, capacity)| Table {
+            name,
+            used: used as u64,
+            capacity: capacity as u64,
+        });
+        let held = if std::mem::take(&mut self.objects_changed) {
+            Arc::new(Held::count(&self.engine, now))
+        } else {
+            self.figures.held.clone()
+        };
+        Figures {
+            at: now,
+            swept: now - self.swept.elapsed(),
+            counters: self.counters(),
+            tables: handshakes.into_iter().chain(tables).collect(),
+            ring: self.probe.take_most_waiting(),
+            conntrack,
+            held,
+            policies_changed: self.engine.world().policies().changed_after(self.figures.at).collect(),
+        }
     }
 
     /// Everything that the kernel side and the tracker count.

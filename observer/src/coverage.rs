@@ -47,6 +47,20 @@ pub enum Why {
     NoInterface,
 }
 
+impl PodCoverage {
+    /// How many pods are in which state, each state once.
+    #[must_use]
+    pub fn by_state(&self) -> [(&'static str, usize); 4] {
+        let unobserved = |why| self.unobserved.iter().filter(|pod| pod.why == why).count();
+        [
+            ("observed", self.observed.len()),
+            ("host-network", unobserved(Why::HostNetwork)),
+            ("no-address", unobserved(Why::NoAddress)),
+            ("no-interface", unobserved(Why::NoInterface)),
+        ]
+    }
+}
+
 impl Why {
     /// The reason in words.
     #[must_use]

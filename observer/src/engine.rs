@@ -119,6 +119,12 @@ impl Engine {
         self.tracker.counters()
     }
 
+    /// How full the tracker's tables are: name, entries, and the most that there may be.
+    #[must_use]
+    pub fn tables(&self) -> [(&'static str, usize, usize); 4] {
+        self.tracker.tables()
+    }
+
     fn apply(&mut self, changes: &[Change], from: Time) {
         for change in changes {
             self.world.apply(change, from);

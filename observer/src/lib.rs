@@ -18,6 +18,7 @@ pub mod engine;
 pub mod filter;
 pub mod objects;
 pub mod policy;
+pub mod privileges;
 #[expect(
     unsafe_code,
     reason = "BPF system calls that aya does not make, and entering a pod's network namespace"

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::time::Time;
 
 /// A map of bounded size that gives up the entry that was not touched for longest, nearly (a clock with one hand).
+#[derive(Debug)]
 pub(crate) struct Recent<K, V> {
     entries: HashMap<K, (V, Time)>,
     /// Every key once, with the time of its last touch when it was put here.
@@ -45,13 +46,17 @@ impl<K: Clone + Eq + Hash, V: Default> Recent<K, V> {
         &mut entry.0
     }
 
+    /// What is remembered, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter().map(|(key, (value, _))| (key, value))
+    }
+
     /// How many were given up because there was no room.
     pub(crate) fn given_up(&self) -> u64 {
         self.given_up
     }
 
     /// How many there are.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -38,7 +38,6 @@ impl Edges {
     }
 
     /// How many entries the larger map has.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.rejects.len().max(self.successes.len())
     }

@@ -64,7 +64,6 @@ impl Held {
     }
 
     /// How many entries there are.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.order.len().max(self.drops.len())
     }

@@ -158,6 +158,18 @@ impl Tracker {
         self.table.len() - self.remembered.len()
     }
 
+    /// How full each table is: name, entries, and the most that there may be.
+    #[must_use]
+    pub fn tables(&self) -> [(&'static str, usize, usize); 4] {
+        let config = &self.config;
+        [
+            ("attempts_running", self.running(), config.max_running),
+            ("attempts_remembered", self.remembered.len(), config.max_remembered),
+            ("drops_held", self.held.len(), config.max_held_drops),
+            ("edges", self.edges.len(), config.max_edges),
+        ]
+    }
+
     /// Attempts, of these remembered, held drops, edges: what the tests bound.
     #[cfg(test)]
     pub(super) fn sizes(&self) -> (usize, usize, usize, usize) {

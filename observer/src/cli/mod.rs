@@ -2,9 +2,11 @@
 //!
 //! It owns what the arguments mean and where output goes. It does not own what is said: that is `report` and `diagnosis`.
 
+pub mod agent;
 pub mod explain;
 pub mod filter;
 pub mod lint;
+mod node;
 mod show;
 pub mod status;
 pub mod tail;
@@ -29,6 +31,8 @@ pub struct Cli {
 pub enum Verb {
     /// Watch the connection attempts of this node's pods, live, until Ctrl-C
     Tail(tail::Tail),
+    /// Watch this node for others: serve its attempts, metrics and health, until SIGTERM
+    Agent(Box<agent::Agent>),
     /// Say what is probably not meant in NetworkPolicies, from manifests alone
     Lint(lint::Lint),
     /// Say whether the policies let one pod talk to another, and what is missing if not
@@ -49,6 +53,7 @@ impl Cli {
         let success = |()| ExitCode::SUCCESS;
         let done = match self.verb {
             Verb::Tail(tail) => tail.run().map(success),
+            Verb::Agent(agent) => agent.run().map(success),
             Verb::Lint(lint) => lint.run(&mut io::stdout().lock(), &mut io::stderr().lock()),
             Verb::Why(why) => why.run(&mut io::stdout().lock()),
             Verb::Status(status) => status.run(&mut io::stdout().lock()).map(success),

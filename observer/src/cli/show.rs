@@ -142,6 +142,8 @@ impl Shower {
                 self.tell(to, Event::Lost, &text, fields(json!({ "count": count })))?;
             }
             Output::Shortfall(counters) => self.shortfall(counters, to)?,
+            // For metrics and health.
+            Output::Figures(_) => {}
             Output::Counters(counters) => self.summary.set_counters(counters),
         }
         Ok(())
@@ -177,14 +179,7 @@ impl Shower {
 
     /// The whole statement as a record; for people only the lines that were not said last time.
     fn coverage(&mut self, coverage: &NodeCoverage, to: &mut impl Write) -> io::Result<()> {
-        let mut lines = coverage.interfaces.lines();
-        let pods = &coverage.pods;
-        if !(pods.observed.is_empty() && pods.unobserved.is_empty()) {
-            lines.push(format!("{} of this node's pods are observed", pods.observed.len()));
-        }
-        for pod in &pods.unobserved {
-            lines.push(format!("{} is not observed: {}", pod.pod, pod.why.text()));
-        }
+        let mut lines = coverage.lines();
         if self.json || self.covered.is_empty() {
             lines.extend(coverage.interfaces.unproven());
         }

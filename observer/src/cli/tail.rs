@@ -11,10 +11,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use super::filter::Filters;
+use super::node::{LogFormat, duration, host_name, log_to_stderr, stop_signal};
 use super::show::{Colour, Shower};
 use crate::agent::Agent;
 use crate::attempt;
@@ -104,14 +103,6 @@ impl From<Format> for report::Format {
     }
 }
 
-/// A span of time as people write it: `4s`, `500ms`, `1m30s`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let signed: jiff::SignedDuration = text
-        .parse()
-        .map_err(|_| "write it like 4s, 500ms or 1m30s".to_owned())?;
-    Duration::try_from(signed).map_err(|_| "it must not be negative".to_owned())
-}
-
 impl Tail {
     /// Runs until Ctrl-C, the end of the reader, or `--last`.
     ///
@@ -119,7 +110,7 @@ impl Tail {
     ///
     /// Invalid manifests, an unknown interface, or no right or no means to load the programs: each says what to do.
     pub fn run(self) -> Result<()> {
-        log_to_stderr();
+        log_to_stderr(LogFormat::Text, "warn")?;
         // One thread owns all state; showing has another.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(self.watch())
@@ -163,38 +154,4 @@ impl Tail {
         agent.run(stop).await;
         showing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
-}
-
-/// Warnings, and what the kernel programs log if they were asked to; `RUST_LOG` says otherwise.
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,kernel=trace"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
-}
-
-/// Ready at the first Ctrl-C or SIGTERM. A second one ends the process at once, should showing hang on its reader.
-fn stop_signal() -> Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle Ctrl-C")?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
-    let (first, stopped) = tokio::sync::oneshot::channel();
-    tokio::spawn(async move {
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        // The loop may have ended by itself.
-        let _ = first.send(());
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        std::process::exit(130);
-    });
-    Ok(async {
-        if stopped.await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
-}
-
-fn host_name() -> Result<String> {
-    let name = nix::unistd::gethostname().context("cannot read the host's name; give --node-name")?;
-    name.into_string()
-        .map_err(|_| anyhow::anyhow!("the host's name is not UTF-8; give --node-name"))
 }

@@ -1,13 +1,24 @@
-//! Who a name leads to: pods of a namespace, a Service, the pods behind it.
+//! Who a name leads to: pods of a namespace, a Service, the pods behind it. And how many there are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Backend, Endpoints, Via};
-use crate::objects::{Name, Pod, Service, ServicePort};
+use crate::objects::{Kind, Name, Pod, Service, ServicePort};
 use crate::time::Time;
 
 impl Endpoints {
+    /// How many objects of each kind are known at `at`.
+    pub fn objects(&self, at: Time) -> impl Iterator<Item = (Kind, usize)> {
+        [
+            (Kind::Pod, self.pods.by_name.iter_at(at).count()),
+            (Kind::Service, self.services.by_name.iter_at(at).count()),
+            (Kind::EndpointSlice, self.services.slices.iter_at(at).count()),
+            (Kind::Node, self.nodes.by_name.iter_at(at).count()),
+        ]
+        .into_iter()
+    }
+
     /// The Service of that name at `at`.
     #[must_use]
     pub fn service(&self, name: &Name, at: Time) -> Option<&Arc<Service>> {

@@ -20,7 +20,7 @@ pub(super) struct Nodes {
     /// Every address on this node's interfaces.
     own_addresses: HashSet<IpAddr>,
     /// Every Node by name. Written by `set` and `remove`, deleted by `prune`.
-    by_name: Versioned<Str, Arc<Node>>,
+    pub(super) by_name: Versioned<Str, Arc<Node>>,
     /// Names of the Nodes that have or had an address; `prune` deletes those that are gone.
     by_address: HashMap<IpAddr, Vec<Str>>,
 }

@@ -39,7 +39,7 @@ pub(super) enum Owner<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Pods {
     /// Every pod by name. Written by `set` and `remove`, deleted by `prune`.
-    by_name: Versioned<Name, Arc<Pod>>,
+    pub(super) by_name: Versioned<Name, Arc<Pod>>,
     /// Who claims an address, in order of `from`. Written by `set` and `remove`; `prune` deletes claims that ended. Ordered
     /// by address, so that a range can be asked for.
     owners: BTreeMap<IpAddr, Vec<Claim>>,

@@ -18,8 +18,8 @@ use crate::time::Time;
 /// by the setters, and `prune` deletes names that are gone.
 #[derive(Debug, Default)]
 pub(super) struct Services {
-    by_name: Versioned<Name, Arc<Service>>,
-    slices: Versioned<Name, Arc<EndpointSlice>>,
+    pub(super) by_name: Versioned<Name, Arc<Service>>,
+    pub(super) slices: Versioned<Name, Arc<EndpointSlice>>,
     /// Cluster, external and load balancer addresses → Services.
     by_address: HashMap<IpAddr, Vec<Name>>,
     by_node_port: HashMap<(u16, Protocol), Vec<Name>>,

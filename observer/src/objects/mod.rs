@@ -145,6 +145,24 @@ pub enum Kind {
     BaselineAdminNetworkPolicy,
 }
 
+impl Kind {
+    /// As manifests write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pod => "Pod",
+            Self::Namespace => "Namespace",
+            Self::Service => "Service",
+            Self::EndpointSlice => "EndpointSlice",
+            Self::Node => "Node",
+            Self::NetworkPolicy => "NetworkPolicy",
+            Self::ClusterNetworkPolicy => "ClusterNetworkPolicy",
+            Self::AdminNetworkPolicy => "AdminNetworkPolicy",
+            Self::BaselineAdminNetworkPolicy => "BaselineAdminNetworkPolicy",
+        }
+    }
+}
+
 /// Which namespaces a doubt concerns.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Scope {

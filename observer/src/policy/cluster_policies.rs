@@ -15,7 +15,7 @@ use crate::time::Time;
 pub(super) struct ClusterPolicies {
     /// Sorted by tier, priority, kind, name, then time. Written when a policy changes, old versions deleted by
     /// [`Self::prune`].
-    all: Vec<HeldCluster>,
+    pub(super) all: Vec<HeldCluster>,
 }
 
 /// One version of a policy.

@@ -17,6 +17,7 @@ mod backends;
 mod closeness;
 mod cluster_policies;
 mod compiled;
+mod counts;
 mod decide;
 mod explain;
 mod faults;

@@ -60,7 +60,7 @@ pub struct Policies {
     /// The cluster addresses of Service `default/kubernetes`, as they are now: for recognising a rule that names them.
     pub(super) api_server: Vec<IpAddr>,
     /// What changed while running, oldest first. Grows with changes, cut by [`Self::prune`].
-    log: VecDeque<(Time, Touched)>,
+    pub(super) log: VecDeque<(Time, Touched)>,
     /// Files that could not be read, and when.
     doubts: Vec<Doubt>,
     /// An object of any kind was ever known.

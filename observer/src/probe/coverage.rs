@@ -20,8 +20,7 @@ pub struct Degraded {
 }
 
 /// Names a [`Degraded`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Code {
     /// The kernel shows no type information.
     NoBtf,
@@ -37,6 +36,28 @@ pub enum Code {
     NoNamespace,
     /// Notifications could not be read.
     Unreadable,
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
+
+impl Code {
+    /// In kebab-case.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoBtf => "no-btf",
+            Self::NoTracepoint => "no-tracepoint",
+            Self::NoReason => "no-reason",
+            Self::NoSymbols => "no-symbols",
+            Self::NoTcx => "no-tcx",
+            Self::NoNamespace => "no-namespace",
+            Self::Unreadable => "unreadable",
+        }
+    }
 }
 
 /// How programs are attached.

@@ -262,6 +262,20 @@ impl Probe {
         self.counters.all()
     }
 
+    /// Unfinished handshakes in the table, and how many there may be. Costs two system calls.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn handshakes(&self) -> Result<(u64, u64), MapError> {
+        self.table.fill(&self.counters)
+    }
+
+    /// As [`Ring::take_most_waiting`].
+    pub fn take_most_waiting(&mut self) -> (u64, u64) {
+        self.ring.take_most_waiting()
+    }
+
     /// The table, to account for its entries.
     #[must_use]
     pub fn table(&self) -> &Table {

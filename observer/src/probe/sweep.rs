@@ -40,6 +40,8 @@ pub struct Table {
     handshakes: Handshakes,
     /// The same map, for the calls that aya does not make.
     fd: OwnedFd,
+    /// How many entries it may have.
+    capacity: u64,
     interfaces: Interfaces,
     expired: Expired,
     reader: BatchReader<KEY, PENDING>,
@@ -67,8 +69,11 @@ impl Table {
     ///
     /// If they are not what the ABI says.
     pub fn new(handshakes: Map, interfaces: Map, expired: Map) -> Result<Self, MapError> {
-        let fd = match &handshakes {
-            Map::HashMap(data) => data.fd().as_fd().try_clone_to_owned()?,
+        let (fd, capacity) = match &handshakes {
+            Map::HashMap(data) => (
+                data.fd().as_fd().try_clone_to_owned()?,
+                u64::from(data.info()?.max_entries()),
+            ),
             _ => {
                 return Err(MapError::InvalidName {
                     name: "HANDSHAKES".to_owned(),
@@ -78,6 +83,7 @@ impl Table {
         Ok(Self {
             handshakes: handshakes.try_into()?,
             fd,
+            capacity,
             interfaces: interfaces.try_into()?,
             expired: expired.try_into()?,
             reader: BatchReader::new(BATCH),
@@ -143,6 +149,18 @@ impl Table {
     /// The interface is observed (again): its entries stay.
     pub fn interface_here(&mut self, ifindex: u32) {
         self.gone.remove(&ifindex);
+    }
+
+    /// Entries, and how many there may be. An entry that comes or goes meanwhile may be counted.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn fill(&self, counters: &Reader) -> Result<(u64, u64), MapError> {
+        let finished = counters.one(Counter::Finished)?;
+        let inserted = counters.one(Counter::Inserted)?;
+        let present = inserted.saturating_sub(finished.saturating_add(self.removed_in_all));
+        Ok((present, self.capacity))
     }
 
     /// How many entries were removed because they were too old or their interface went.

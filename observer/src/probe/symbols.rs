@@ -1,11 +1,12 @@
 //! Names of kernel functions by address, from `/proc/kallsyms`.
 //!
 //! The file has some hundred thousand lines, and packets die in a few dozen places: each new place reads the file once, and
-//! only the answer is kept. Without CAP_SYSLOG (or with `kernel.kptr_restrict` 2) every address reads as zero.
+//! only the answer is kept. Without CAP_SYSLOG (or with `kernel.kptr_restrict` 2) every address reads as zero. Who may see them is
+//! decided when the file is opened (`kallsyms_open`, kernel/kallsyms.c), so it stays open: the capability can be dropped.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Seek as _};
 
 use crate::objects::Str;
 
@@ -17,35 +18,36 @@ const MAX_PLACES: usize = 4096;
 #[derive(Debug, Default)]
 pub struct Symbols {
     known: HashMap<u64, Option<Str>>,
-    hidden: bool,
+    /// The file; `None` where the kernel hides addresses.
+    file: Option<File>,
 }
 
 impl Symbols {
     /// Tries whether the kernel shows addresses to this process.
     #[must_use]
     pub fn new() -> Self {
+        let file = File::open(KALLSYMS).ok();
         Self {
             known: HashMap::new(),
-            hidden: !File::open(KALLSYMS).is_ok_and(|file| shows_addresses(BufReader::new(file)).unwrap_or(false)),
+            file: file.filter(|file| shows_addresses(BufReader::new(file)).unwrap_or(false)),
         }
     }
 
     /// The kernel hides addresses: nothing can be resolved.
     #[must_use]
     pub fn are_hidden(&self) -> bool {
-        self.hidden
+        self.file.is_none()
     }
 
     /// The function that an address lies in.
     pub fn function(&mut self, address: u64) -> Option<Str> {
-        if self.hidden || address == 0 {
-            return None;
-        }
+        let file = self.file.as_mut().filter(|_| address != 0)?;
         if let Some(known) = self.known.get(&address) {
             return known.clone();
         }
-        let found = File::open(KALLSYMS)
-            .and_then(|file| find(BufReader::with_capacity(64 * 1024, file), address))
+        let found = file
+            .rewind()
+            .and_then(|()| find(BufReader::with_capacity(64 * 1024, file), address))
             .ok()
             .flatten()
             .map(Str::from);

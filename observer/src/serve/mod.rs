@@ -1,3 +1,76 @@
-//! What an agent serves: its metrics and its health by HTTP.
+//! What an agent serves, beside the loop and on threads of its own.
+//!
+//! ```text
+//! Output ─→ serve ─┬→ health  ─┐
+//!                  ├→ metrics ─┴→ http: /metrics, /livez, /readyz
+//!                  └→ say: log lines
+//! ```
+//!
+//! Nothing here holds the loop up: what is done with an output is bounded and waits for nobody.
 
+pub mod health;
+pub mod http;
 pub mod metrics;
+mod say;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use self::health::Health;
+use self::http::Served;
+use self::metrics::Metrics;
+use crate::agent::Output;
+use crate::objects::Str;
+
+/// What an agent serves.
+#[derive(Debug)]
+pub struct Server {
+    /// For metrics and health.
+    pub http: TcpListener,
+    /// This node's name.
+    pub node: Str,
+    /// The cluster's objects are complete from the start.
+    pub synced: bool,
+}
+
+/// Listens for HTTP.
+///
+/// # Errors
+///
+/// Why it cannot.
+pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
+
+impl Server {
+    /// Serves what the loop says until it ends, then ends what is served.
+    pub async fn run(self, mut outputs: mpsc::Receiver<Output>) {
+        let metrics = Metrics::new(self.node);
+        let health = Arc::new(Mutex::new(Health::new(Instant::now(), self.synced)));
+        let mut log = say::Log::default();
+        let served = Served {
+            metrics: metrics.clone(),
+            health: health.clone(),
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let http = tokio::spawn(http::serve(self.http, served, async {
+            // Either way it is over.
+            let _ = stopped.await;
+        }));
+        while let Some(output) = outputs.recv().await {
+            let now = Instant::now();
+            health.lock().unwrap_or_else(PoisonError::into_inner).take(&output, now);
+            metrics.take(&output);
+            log.take(&output);
+        }
+        drop(stop);
+        if let Err(panic) = http.await {
+            tracing::error!(%panic, "serving metrics and health failed");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! `observer agent`: the process of a DaemonSet. Watches its node and serves what it finds, until SIGTERM.
+//!
+//! ```text
+//! one thread: Agent (engine, probe) ─→ Output, bounded ─→ threads of their own: the API's watches, serve::Server
+//! ```
+//!
+//! The order of the start matters: attach with every capability, drop those that are needed no more, then start threads.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio::runtime::Builder;
+
+use super::node::{LogFormat, duration, host_name, log_to_stderr, stop_signal};
+use crate::agent;
+use crate::attempt;
+use crate::cluster::{Origin, Source};
+use crate::engine::{Engine, Input};
+use crate::objects::Str;
+use crate::policy;
+use crate::privileges;
+use crate::probe::attach::Mode;
+use crate::probe::kernel_log::Level;
+use crate::probe::{Options, Probe};
+use crate::serve::{self, Server};
+use crate::time::Time;
+
+/// Threads that serve.
+const SERVING: usize = 2;
+
+/// So long what is served may take to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The arguments of `observer agent`.
+#[derive(Debug, Args)]
+pub struct Agent {
+    /// Name of this node's Node object. Default: the host's name.
+    #[arg(long, value_name = "NAME", env = "NODE_NAME")]
+    node_name: Option<String>,
+
+    /// Read the cluster's objects from these folders or files instead of the API, and watch them (repeatable).
+    #[arg(long, value_name = "PATH", env = "OBSERVER_MANIFESTS", value_delimiter = ':')]
+    manifests: Vec<PathBuf>,
+
+    /// Where metrics and health are served by HTTP.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "OBSERVER_METRICS_LISTEN",
+        default_value = "0.0.0.0:9645"
+    )]
+    metrics_listen: SocketAddr,
+
+    /// How long an attempt may stay unanswered before it is a timeout.
+    #[arg(long, value_name = "DURATION", env = "OBSERVER_TIMEOUT", default_value = "4s", value_parser = duration)]
+    timeout: Duration,
+
+    /// How long a changed policy may take to be enforced; attempts within it are undecidable where the change matters.
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "OBSERVER_PROPAGATION_WINDOW",
+        default_value = "3s",
+        value_parser = duration
+    )]
+    propagation_window: Duration,
+
+    /// Observe only interfaces of this name or pattern, such as 'veth*' (repeatable). Default: every pod's.
+    #[arg(long, value_name = "GLOB", env = "OBSERVER_INTERFACE", value_delimiter = ',')]
+    interface: Vec<String>,
+
+    /// How to attach to interfaces.
+    #[arg(long, value_name = "MODE", env = "OBSERVER_ATTACH", default_value = "auto")]
+    attach: Mode,
+
+    /// Log the kernel programs' own debug lines of this level.
+    #[arg(long, value_name = "LEVEL", env = "OBSERVER_KERNEL_LOG", default_value = "off")]
+    kernel_log: Level,
+
+    /// How log lines are written.
+    #[arg(long, value_name = "FORMAT", env = "OBSERVER_LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
+
+    /// What is logged: error, warn, info, debug or trace, also by part as in 'info,kube=debug'. RUST_LOG goes before.
+    #[arg(long, value_name = "LEVEL", env = "OBSERVER_LOG_LEVEL", default_value = "info")]
+    log_level: String,
+}
+
+impl Agent {
+    /// Runs until SIGTERM or Ctrl-C.
+    ///
+    /// # Errors
+    ///
+    /// An address that is in use, objects that cannot be read, or no right or no means to load the programs: each says what to do.
+    pub fn run(self) -> Result<()> {
+        log_to_stderr(self.log_format, &self.log_level)?;
+        let node: Str = self.node_name.clone().map_or_else(host_name, Ok)?.into();
+        let watching = Builder::new_current_thread().enable_all().build()?;
+        let probe = {
+            let _inside = watching.enter();
+            Probe::start(Options {
+                interfaces: self.interface.clone(),
+                attach: self.attach,
+                kernel_log: self.kernel_log,
+                node: Some(node.clone()),
+                ..Options::default()
+            })?
+        };
+        let kept = privileges::drop_unneeded()?;
+        tracing::info!(%kept, "dropped every other capability");
+
+        let serving = Builder::new_multi_thread()
+            .worker_threads(SERVING)
+            .thread_name("serve")
+            .enable_all()
+            .build()?;
+        let (objects, loaded) = serving.block_on(Source::open(&Origin::Manifests(self.manifests.clone())))?;
+        for warning in &loaded.warnings {
+            tracing::warn!("{}", crate::report::clean(warning));
+        }
+        let mut engine = Engine::new(
+            attempt::Config {
+                deadline: self.timeout,
+                ..attempt::Config::default()
+            },
+            policy::Config {
+                window: self.propagation_window,
+                ..policy::Config::default()
+            },
+        );
+        engine.input(Input::Loaded(loaded.changes), Time::BEGINNING);
+        let server = Server {
+            http: serving.block_on(serve::listen(self.metrics_listen)).with_context(|| {
+                format!(
+                    "cannot listen at {}: choose another --metrics-listen",
+                    self.metrics_listen
+                )
+            })?,
+            node: node.clone(),
+            synced: true,
+        };
+        let stop = {
+            // A second signal ends the process even if the loop hangs.
+            let _inside = serving.enter();
+            stop_signal()?
+        };
+        let (agent, outputs) = agent::Agent::new(engine, probe, objects, node.clone());
+        let served = serving.spawn(server.run(outputs));
+        tracing::info!(%node, version = env!("CARGO_PKG_VERSION"), metrics = %self.metrics_listen, "watching");
+        watching.block_on(agent.run(stop));
+        let ended = serving.block_on(served);
+        serving.shutdown_timeout(GRACE);
+        ended.context("serving failed")
+    }
+}

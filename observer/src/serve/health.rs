@@ -1,0 +1,148 @@
+//! Whether the agent is alive and ready, and why not. Pure: it is told what the loop says, and when.
+//!
+//! Alive: the loop goes round and reads the table of unfinished handshakes. Ready: it is attached, every kind of object was listed
+//! once, and it is not about to end.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::agent::Output;
+
+/// The loop looks at itself every second, and sweeps at least four times in that. So long it may be silent: a busy node, a reader
+/// that holds it for a moment.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is known of the loop.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// When it last told its figures; at first, when it was started.
+    told: Instant,
+    /// How long before that it had last swept.
+    sweep_age: Duration,
+    attached: bool,
+    synced: bool,
+    stopping: bool,
+}
+
+impl Health {
+    /// Of a loop that is started `now`. `synced`: its objects are complete already.
+    #[must_use]
+    pub fn new(now: Instant, synced: bool) -> Self {
+        Self {
+            told: now,
+            sweep_age: Duration::ZERO,
+            attached: false,
+            synced,
+            stopping: false,
+        }
+    }
+
+    /// Takes in what the loop says.
+    pub fn take(&mut self, output: &Output, now: Instant) {
+        match output {
+            Output::Figures(figures) => {
+                self.told = now;
+                self.sweep_age = figures.at.since(figures.swept);
+            }
+            Output::Coverage(_) => self.attached = true,
+            Output::Counters(_) => self.stopping = true,
+            _ => {}
+        }
+    }
+
+    /// Why it is not alive, if it is not.
+    #[must_use]
+    pub fn dead(&self, now: Instant) -> Option<String> {
+        let silent = now - self.told;
+        if self.stopping {
+            None
+        } else if silent > PATIENCE {
+            Some(format!("the loop has said nothing for {} s", silent.as_secs()))
+        } else if self.sweep_age > PATIENCE {
+            let age = self.sweep_age.as_secs();
+            Some(format!("the table of handshakes was not read for {age} s"))
+        } else {
+            None
+        }
+    }
+
+    /// Why it is not ready, every reason; none if it is.
+    #[must_use]
+    pub fn unready(&self, now: Instant) -> Vec<String> {
+        let reasons = [
+            self.stopping.then(|| "it is stopping".to_owned()),
+            (!self.attached).then(|| "it is not attached to the pods' interfaces yet".to_owned()),
+            (!self.synced).then(|| "the first list of the cluster's objects is not complete yet".to_owned()),
+            self.dead(now),
+        ];
+        reasons.into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::{Figures, NodeCoverage};
+    use crate::coverage::PodCoverage;
+    use crate::probe::coverage::Coverage;
+    use crate::time::Time;
+
+    fn figures(swept_before: Duration) -> Output {
+        let at = Time(1_000_000_000_000);
+        Output::Figures(Box::new(Figures {
+            at,
+            swept: at - swept_before,
+            ..Figures::default()
+        }))
+    }
+
+    fn coverage() -> Output {
+        Output::Coverage(Box::new(NodeCoverage {
+            interfaces: Coverage::default(),
+            pods: PodCoverage::default(),
+        }))
+    }
+
+    #[test]
+    fn a_loop_that_goes_round_is_alive() {
+        let start = Instant::now();
+        let mut health = Health::new(start, true);
+        let seconds = |count| start + Duration::from_secs(count);
+        assert_eq!(health.dead(seconds(9)), None);
+        assert!(health.dead(seconds(11)).is_some(), "it never said anything");
+        health.take(&figures(Duration::from_millis(200)), seconds(12));
+        assert_eq!(health.dead(seconds(13)), None);
+        assert!(health.dead(seconds(30)).is_some_and(|why| why.contains("18 s")));
+        health.take(&figures(Duration::from_secs(60)), seconds(31));
+        assert!(
+            health.dead(seconds(31)).is_some_and(|why| why.contains("60 s")),
+            "it does not sweep"
+        );
+        health.take(&Output::Counters(Default::default()), seconds(31));
+        assert_eq!(
+            health.dead(seconds(90)),
+            None,
+            "it ends, and must not be killed for that"
+        );
+    }
+
+    #[test]
+    fn it_is_ready_when_it_is_attached_and_knows_the_cluster() {
+        let start = Instant::now();
+        let mut health = Health::new(start, false);
+        assert_eq!(health.unready(start).len(), 2);
+        health.take(&coverage(), start);
+        assert!(health.unready(start)[0].contains("objects"));
+        let mut health = Health::new(start, true);
+        health.take(&coverage(), start);
+        assert_eq!(health.unready(start), Vec::<String>::new());
+        assert_eq!(
+            health.unready(start + Duration::from_secs(11)).len(),
+            1,
+            "not if it hangs"
+        );
+        health.take(&Output::Counters(Default::default()), start);
+        assert!(health.unready(start)[0].contains("stopping"));
+    }
+}
