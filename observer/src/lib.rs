@@ -16,6 +16,7 @@ pub mod diagnosis;
 pub mod endpoint;
 pub mod engine;
 pub mod filter;
+pub mod flows;
 pub mod objects;
 pub mod policy;
 pub mod privileges;

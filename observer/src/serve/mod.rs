@@ -3,6 +3,7 @@
 //! ```text
 //! Output ─→ serve ─┬→ health  ─┐
 //!                  ├→ metrics ─┴→ http: /metrics, /livez, /readyz
+//!                  ├→ hub: the recent past, and who follows
 //!                  └→ say: log lines
 //! ```
 //!
@@ -10,7 +11,9 @@
 
 pub mod health;
 pub mod http;
+pub mod hub;
 pub mod metrics;
+mod said;
 mod say;
 
 use std::io;

@@ -16,6 +16,7 @@ const PURE: &[&str] = &[
     "observer/src/endpoint/",
     "observer/src/engine",
     "observer/src/filter/",
+    "observer/src/flows/",
     "observer/src/objects/",
     "observer/src/policy/",
     "observer/src/recent.rs",

@@ -1,0 +1,58 @@
+//! What a client wants of the recent past, as `hubble observe` asks for it: from when to when, the first or the last so many.
+
+use std::sync::Arc;
+
+use super::is_provisional;
+use crate::report::Record;
+use crate::time::Time;
+
+/// What of the recent past is wanted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Query {
+    /// First SYN not before.
+    pub since: Option<Time>,
+    /// First SYN not after.
+    pub until: Option<Time>,
+    /// Decided not before.
+    pub decided_since: Option<Time>,
+    /// Records of attempts that are not decided, too.
+    pub provisional: bool,
+    /// How many.
+    pub take: Take,
+}
+
+/// How many of what is wanted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Take {
+    /// Everything.
+    #[default]
+    All,
+    /// At most so many, the earliest.
+    First(usize),
+    /// At most so many, the latest.
+    Last(usize),
+}
+
+impl Query {
+    /// Whether the record is of the wanted time and kind.
+    #[must_use]
+    pub fn covers(&self, record: &Record) -> bool {
+        self.since.is_none_or(|since| record.time >= since)
+            && self.until.is_none_or(|until| record.time <= until)
+            && self.decided_since.is_none_or(|since| record.decided >= since)
+            && (self.provisional || !is_provisional(record))
+    }
+
+    /// What is wanted of `records`, by the time of the first SYN. Records of one attempt keep the order of their decision.
+    #[must_use]
+    pub fn choose(&self, mut records: Vec<Arc<Record>>, wanted: impl Fn(&Record) -> bool) -> Vec<Arc<Record>> {
+        records.retain(|record| self.covers(record) && wanted(record));
+        records.sort_by_key(|record| (record.time, record.decided));
+        match self.take {
+            Take::All => {}
+            Take::First(number) => records.truncate(number),
+            Take::Last(number) => drop(records.drain(..records.len().saturating_sub(number))),
+        }
+        records
+    }
+}

@@ -1,0 +1,3 @@
+//! What the ring keeps and gives up, and what is chosen of it.
+
+mod ring;

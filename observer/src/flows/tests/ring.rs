@@ -1,0 +1,155 @@
+//! Bounds of the ring, and queries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::attempt::Stage;
+use crate::diagnosis::diagnose;
+use crate::diagnosis::tests::build::{Build, FIRST};
+use crate::flows::{Counters, Limits, Query, Ring, Take};
+use crate::report::Record;
+use crate::time::Time;
+
+const LIMITS: Limits = Limits {
+    attempts: 3,
+    age: Duration::from_secs(60),
+};
+
+fn at(seconds: u64) -> Time {
+    FIRST + Duration::from_secs(seconds)
+}
+
+/// A record of the attempt that began at this second, decided at that.
+fn record(began: u64, decided: u64, stage: Stage) -> Arc<Record> {
+    let Build(assessment) = Build::new().with(|all| {
+        all.attempt.first = at(began);
+        all.attempt.id.first = at(began).0;
+        all.attempt.decided = at(decided);
+        all.attempt.stage = stage;
+    });
+    let diagnosis = diagnose(&assessment);
+    Arc::new(Record::new(&assessment, &diagnosis, &"node-a".into()))
+}
+
+fn ring(records: &[(u64, u64, Stage)]) -> Ring {
+    let mut ring = Ring::new(LIMITS);
+    for &(began, decided, stage) in records {
+        ring.push(record(began, decided, stage));
+    }
+    ring
+}
+
+/// When the chosen ones began, and whether they are provisional (`?`), final or a revision (`!`).
+fn chosen(ring: &Ring, query: Query) -> Vec<String> {
+    let records = query.choose(ring.records(), |_| true);
+    let name = |record: &Arc<Record>| {
+        let mark = match (record.is_final, crate::flows::is_provisional(record)) {
+            (true, _) => "",
+            (_, true) => "?",
+            _ => "!",
+        };
+        format!("{}{mark}", record.time.since(FIRST).as_secs())
+    };
+    records.iter().map(name).collect()
+}
+
+const FINAL: Stage = Stage::Final;
+const PROVISIONAL: Stage = Stage::Provisional;
+const REVISION: Stage = Stage::Revision;
+
+#[test]
+fn the_oldest_leave_when_there_are_too_many_or_they_are_too_old() {
+    let mut ring = ring(&[(0, 1, FINAL), (2, 3, FINAL), (4, 5, FINAL), (6, 7, FINAL)]);
+    assert_eq!(chosen(&ring, Query::default()), ["2", "4", "6"]);
+    ring.expire(at(64));
+    assert_eq!(chosen(&ring, Query::default()), ["4", "6"]);
+    let counters = Counters {
+        seen: 4,
+        crowded_out: 1,
+        aged_out: 1,
+        unfinished_given_up: 0,
+    };
+    assert_eq!(ring.counters(), counters);
+    assert_eq!(
+        ring.len() as u64 + counters.crowded_out + counters.aged_out,
+        counters.seen
+    );
+    assert_eq!(ring.decided_since(at(6)), 1);
+}
+
+#[test]
+fn a_provisional_record_is_held_until_its_attempt_is_decided() {
+    let provisional = Query {
+        provisional: true,
+        ..Query::default()
+    };
+    let mut ring = ring(&[(0, 1, PROVISIONAL), (5, 6, PROVISIONAL)]);
+    assert_eq!(chosen(&ring, provisional), ["0?", "5?"]);
+    assert!(chosen(&ring, Query::default()).is_empty());
+    ring.push(record(0, 4, FINAL));
+    ring.push(record(0, 9, REVISION));
+    assert_eq!(chosen(&ring, provisional), ["0", "0!", "5?"]);
+    assert_eq!(ring.counters().seen, 2);
+}
+
+#[test]
+fn provisional_records_are_bounded_too() {
+    let provisional: Vec<_> = (0..5).map(|began| (began, began + 1, PROVISIONAL)).collect();
+    let mut ring = ring(&provisional);
+    assert_eq!(ring.counters().unfinished_given_up, 2);
+    ring.push(record(0, 2, PROVISIONAL));
+    assert_eq!(ring.counters().unfinished_given_up, 2, "a known attempt may say more");
+    ring.expire(at(100));
+    assert_eq!(ring.counters().unfinished_given_up, 5);
+    assert!(ring.records().is_empty());
+}
+
+#[test]
+fn queries_choose_by_time_and_number() {
+    // In order of decision, not of the first SYN.
+    let ring = ring(&[(10, 11, FINAL), (8, 12, FINAL), (20, 21, FINAL)]);
+    let cases: [(&str, Query, &[&str]); 8] = [
+        ("all", Query::default(), &["8", "10", "20"]),
+        ("last", take(Take::Last(2)), &["10", "20"]),
+        ("more than there are", take(Take::Last(usize::MAX)), &["8", "10", "20"]),
+        ("first", take(Take::First(2)), &["8", "10"]),
+        ("none", take(Take::Last(0)), &[]),
+        (
+            "since",
+            Query {
+                since: Some(at(10)),
+                ..Query::default()
+            },
+            &["10", "20"],
+        ),
+        (
+            "until",
+            Query {
+                until: Some(at(10)),
+                take: Take::Last(1),
+                ..Query::default()
+            },
+            &["10"],
+        ),
+        (
+            "decided since",
+            Query {
+                decided_since: Some(at(12)),
+                ..Query::default()
+            },
+            &["8", "20"],
+        ),
+    ];
+    for (label, query, expect) in cases {
+        assert_eq!(chosen(&ring, query), expect, "{label}");
+    }
+    let wanted = take(Take::Last(1)).choose(ring.records(), |record| record.time < at(20));
+    assert_eq!(wanted[0].time, at(10), "what is not wanted does not count");
+}
+
+fn take(take: Take) -> Query {
+    Query {
+        take,
+        ..Query::default()
+    }
+}
