@@ -89,10 +89,14 @@ fn arg(flag: Flag) -> Arg {
         .long(flag.name())
         .value_name(value)
         .action(ArgAction::Append)
-        .value_delimiter(',')
         .value_parser(parser(flag))
         .help(help);
-    if flag == Flag::Namespace { arg.short('n') } else { arg }
+    match flag {
+        // Its commas join what must hold together.
+        Flag::Label => arg.short('l'),
+        Flag::Namespace => arg.short('n').value_delimiter(','),
+        _ => arg.value_delimiter(','),
+    }
 }
 
 /// Of codes clap lists the possible ones in its error; else it quotes flag and value, so that only the reason is told.
@@ -116,6 +120,10 @@ fn words(flag: Flag) -> (&'static str, &'static str) {
         Flag::Pod => ("[NAMESPACE/]PREFIX", "Attempts from or to pods whose name begins so"),
         Flag::FromPod => ("[NAMESPACE/]PREFIX", "Attempts from pods whose name begins so"),
         Flag::ToPod => ("[NAMESPACE/]PREFIX", "Attempts to pods whose name begins so"),
+        Flag::Label => (
+            "SELECTOR",
+            "Attempts from or to pods with these labels, as kubectl -l takes them: app=web,tier!=db",
+        ),
         Flag::Ip => (
             "ADDRESS|CIDR",
             "Attempts from or to this address or block, as dialled or translated",

@@ -6,9 +6,10 @@ use std::str::FromStr;
 
 use ipnetwork::IpNetwork;
 
-use super::test::{Qualified, Side, Test};
+use super::test::{Labelled, Qualified, Side, Test};
 use crate::attempt::Outcome;
 use crate::diagnosis::{Cause, Confidence};
+use crate::objects::Selector;
 
 /// A flag that tests something.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,6 +22,8 @@ pub enum Flag {
     FromPod,
     /// The destination pod.
     ToPod,
+    /// Either side's labels.
+    Label,
     /// Any address.
     Ip,
     /// The destination's port.
@@ -59,11 +62,12 @@ pub enum Unreadable {
 
 impl Flag {
     /// Every flag, in the order of the help.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Namespace,
         Self::Pod,
         Self::FromPod,
         Self::ToPod,
+        Self::Label,
         Self::Ip,
         Self::Port,
         Self::Service,
@@ -82,6 +86,7 @@ impl Flag {
             Self::Pod => "pod",
             Self::FromPod => "from-pod",
             Self::ToPod => "to-pod",
+            Self::Label => "label",
             Self::Ip => "ip",
             Self::Port => "port",
             Self::Service => "service",
@@ -116,6 +121,7 @@ impl Flag {
             Self::Pod => qualified(value).map(|name| Test::Pod(Side::Either, name)),
             Self::FromPod => qualified(value).map(|name| Test::Pod(Side::From, name)),
             Self::ToPod => qualified(value).map(|name| Test::Pod(Side::To, name)),
+            Self::Label => labelled(value).map(Test::Label),
             Self::Ip => block(value).map(Test::Ip),
             Self::Port => port(value).map(Test::Port),
             Self::Service => qualified(value).map(Test::Service),
@@ -153,6 +159,7 @@ impl fmt::Display for Test {
         match self {
             Self::Namespace(name) => f.write_str(name),
             Self::Pod(_, name) | Self::Service(name) | Self::Policy(name) => write!(f, "{name}"),
+            Self::Label(labelled) => f.write_str(&labelled.text),
             Self::Ip(block) => write!(f, "{block}"),
             Self::Port(port) => write!(f, "{port}"),
             Self::Outcome(outcome) => f.write_str(outcome.code()),
@@ -209,6 +216,14 @@ fn qualified(text: &str) -> Result<Qualified, String> {
     Ok(Qualified {
         namespace,
         name: name.into(),
+    })
+}
+
+fn labelled(text: &str) -> Result<Labelled, String> {
+    let selector = Selector::parse(text).map_err(|error| error.to_string())?;
+    Ok(Labelled {
+        text: text.into(),
+        selector,
     })
 }
 

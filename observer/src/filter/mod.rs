@@ -14,7 +14,7 @@ mod test;
 mod tests;
 
 pub use flag::{Flag, Unreadable};
-pub use test::{Qualified, Side, Test};
+pub use test::{Labelled, Qualified, Side, Test};
 
 use crate::report::Record;
 

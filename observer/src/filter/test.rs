@@ -6,6 +6,7 @@ use ipnetwork::IpNetwork;
 
 use crate::attempt::Outcome;
 use crate::diagnosis::{Cause, Confidence};
+use crate::objects::Selector;
 use crate::report::{Party, PartyKind, Record, ServiceRecord};
 
 /// One value of one flag.
@@ -15,6 +16,8 @@ pub enum Test {
     Namespace(String),
     /// The name of a side's pod begins so.
     Pod(Side, Qualified),
+    /// The labels of a side's pod.
+    Label(Labelled),
     /// An address of either side, as dialled or translated, is in this block.
     Ip(IpNetwork),
     /// The destination's port, as dialled or translated.
@@ -53,6 +56,15 @@ pub struct Qualified {
     pub name: String,
 }
 
+/// A label selector, and how it was written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Labelled {
+    /// As it was written.
+    pub text: String,
+    /// What must hold of one side's labels.
+    pub selector: Selector,
+}
+
 impl Qualified {
     fn begins(&self, namespace: &str, name: &str) -> bool {
         self.in_namespace(namespace) && name.starts_with(&self.name)
@@ -83,6 +95,9 @@ impl Test {
                 let into = matches!(side, Side::To | Side::Either);
                 (from && pod(&record.source, wanted)) || (into && pod(&to.party, wanted))
             }
+            Self::Label(wanted) => [&record.source, &to.party]
+                .into_iter()
+                .any(|party| labelled(party, wanted)),
             Self::Ip(block) => addresses(record).any(|address| block.contains(address)),
             Self::Port(port) => {
                 let backend = to.backend.as_ref().map(|backend| backend.port);
@@ -110,6 +125,10 @@ fn pod(party: &Party, wanted: &Qualified) -> bool {
             (Some(namespace), Some(name)) => wanted.begins(namespace, name),
             _ => false,
         }
+}
+
+fn labelled(party: &Party, wanted: &Labelled) -> bool {
+    party.kind == PartyKind::Pod && wanted.selector.matches(&party.labels)
 }
 
 fn addresses(record: &Record) -> impl Iterator<Item = IpAddr> {

@@ -3,11 +3,12 @@
 use super::{Clause, Flag, Unreadable};
 
 /// Something for every flag.
-const VALUES: [(Flag, &[&str]); 12] = [
+const VALUES: [(Flag, &[&str]); 13] = [
     (Flag::Namespace, &["homepage"]),
     (Flag::Pod, &["homepage", "homepage/home", "immich/"]),
     (Flag::FromPod, &["homepage/home"]),
     (Flag::ToPod, &["immich/immich-server-0"]),
+    (Flag::Label, &["app=web,tier in (a,b)", "!app"]),
     (Flag::Ip, &["10.0.0.1/32", "10.0.0.99/24", "fd00::/8"]),
     (Flag::Port, &["80", "65535"]),
     (Flag::Service, &["immich/immich"]),

@@ -5,13 +5,15 @@
 //!               (seen)          (held)            (nodes)                              (owners)
 //! ```
 //!
-//! **Order** is that of `decided`. A record waits until every node has told something later or [`Config::hold`] has passed since
-//! it came; so what comes out is in order if clocks and ways of the nodes differ by less than that. A node that still tells its
-//! past is waited for as long as it is heard. What comes later than that is given at once, and counted.
+//! **Order**: the past by first SYN, as agents tell it, and what happens now by `decided`. A record waits until every node has told
+//! something later or [`Config::hold`] has passed since it came; so what comes out is in order if clocks and ways of the nodes
+//! differ by less than that. A node that still tells its past is waited for as long as it is heard. What comes later than that is
+//! given at once, and counted.
 //!
-//! **Whose**: an attempt belongs to the node at the client's interface. What only the destination's node saw is held
-//! [`Config::owner_hold`] longer and given only if nobody owned it. The two are the same attempt if their ISN is, if the one may
-//! have become what the other saw, and if no second one could be meant; equal client addresses decide between several.
+//! **Whose**: an attempt belongs to the node at the client's interface. What only the destination's node saw waits
+//! [`Config::owner_hold`] longer, takes its place in the order so much later, and is given only if nobody owned it. The two are the
+//! same attempt if their ISN is, if the one may have become what the other saw, and if no second one could be meant; equal client
+//! addresses decide between several.
 
 mod heap;
 mod nodes;
@@ -38,8 +40,8 @@ use crate::time::Time;
 pub enum Input {
     /// A node is asked; its past comes first.
     Opened(Str),
-    /// The node told its past: from now on it tells what happens.
-    CaughtUp(Str),
+    /// The node told its past until this time, by its own clock: from now on it tells what happens.
+    CaughtUp(Str, Time),
     /// The node tells nothing more, for now or for ever.
     Closed(Str),
     /// The node's record of an attempt.
@@ -128,7 +130,7 @@ impl Merger {
     pub fn input(&mut self, input: Input, now: Time) {
         match input {
             Input::Opened(node) => self.nodes.open(node, now),
-            Input::CaughtUp(node) => self.nodes.caught_up(&node),
+            Input::CaughtUp(node, until) => self.nodes.caught_up(&node, until),
             Input::Closed(node) => self.nodes.close(&node),
             Input::Owner(sighting) => {
                 self.nodes.heard(&sighting.node, None, now);
@@ -166,7 +168,9 @@ impl Merger {
     #[must_use]
     pub fn due(&self, now: Time) -> Option<Time> {
         let first = self.held.first()?;
-        let patience = self.nodes.patience_ends(first, now, self.config.patience);
+        let patience = self
+            .nodes
+            .patience_ends(first + self.config.owner_hold, now, self.config.patience);
         patience.or_else(|| self.held.expires())
     }
 
@@ -174,13 +178,7 @@ impl Merger {
     #[must_use]
     pub fn wants(&self, node: &str) -> bool {
         const AHEAD: usize = 256;
-        !self.nodes.in_the_past(node) || self.held.of(node) < AHEAD
-    }
-
-    /// When the node decided the latest record that it told: where a broken stream is taken up again.
-    #[must_use]
-    pub fn told_until(&self, node: &str) -> Option<Time> {
-        self.nodes.told_until(node)
+        self.held.of(node) < AHEAD || !self.nodes.is_ahead(node)
     }
 
     /// What did not simply pass, until now.
@@ -193,14 +191,15 @@ impl Merger {
     }
 
     fn record(&mut self, node: Str, record: Box<Record>, now: Time) {
-        self.nodes.heard(&node, Some(record.decided), now);
+        let in_the_past = self.nodes.in_the_past(&node);
+        let mut key = if in_the_past { record.time } else { record.decided };
+        self.nodes.heard(&node, Some(key), now);
         if !self.seen.is_new(&node, &record) {
             self.counts.duplicates += 1;
             return;
         }
         let sighting = Sighting::of(&record, node.clone());
         let mut wait = self.config.hold;
-        let mut key = record.decided;
         if record.source_observed {
             if !sighting.saw_destination {
                 self.owners.own(sighting, now);
@@ -212,7 +211,10 @@ impl Merger {
                 return;
             }
             wait += self.config.owner_hold;
-            key = key + self.config.owner_hold;
+            // Of the past its owner is known by then.
+            if !in_the_past {
+                key = key + self.config.owner_hold;
+            }
         }
         self.held.push(Held { key, node, record }, now + wait);
     }
@@ -220,7 +222,7 @@ impl Merger {
     fn may_go(&self, key: Time, now: Time) -> bool {
         let past = self.nodes.past_told_until(now, self.config.patience);
         let present = self.nodes.present_told_until();
-        past.is_none_or(|until| key <= until)
+        past.is_none_or(|until| key + self.config.owner_hold <= until)
             && (key <= self.held.frontier() || present.is_none_or(|until| key <= until))
     }
 

@@ -13,7 +13,7 @@ pub(super) struct Nodes(HashMap<Str, Node>);
 #[derive(Debug)]
 struct Node {
     telling: Telling,
-    /// When its latest record was decided, by its own clock.
+    /// Until when it told everything, by its own clock.
     until: Time,
     /// When it was heard last, by ours.
     heard: Time,
@@ -29,7 +29,7 @@ enum Telling {
 
 impl Nodes {
     pub(super) fn open(&mut self, node: Str, now: Time) {
-        let until = self.told_until(&node).unwrap_or_default();
+        let until = self.0.get(&node).map_or(Time::BEGINNING, |node| node.until);
         let telling = Telling::Past;
         self.0.insert(
             node,
@@ -41,35 +41,38 @@ impl Nodes {
         );
     }
 
-    pub(super) fn caught_up(&mut self, node: &str) {
-        self.tell(node, Telling::Present);
+    pub(super) fn caught_up(&mut self, node: &str, until: Time) {
+        if let Some(node) = self.0.get_mut(node) {
+            node.telling = Telling::Present;
+            node.until = node.until.max(until);
+        }
     }
 
     pub(super) fn close(&mut self, node: &str) {
-        self.tell(node, Telling::Nothing);
-    }
-
-    fn tell(&mut self, node: &str, telling: Telling) {
         if let Some(node) = self.0.get_mut(node) {
-            node.telling = telling;
+            node.telling = Telling::Nothing;
         }
     }
 
-    /// The node told something, perhaps a record that it decided then.
-    pub(super) fn heard(&mut self, node: &str, decided: Option<Time>, now: Time) {
+    /// The node told something, perhaps a record of this time.
+    pub(super) fn heard(&mut self, node: &str, at: Option<Time>, now: Time) {
         if let Some(node) = self.0.get_mut(node) {
             node.heard = now;
-            node.until = node.until.max(decided.unwrap_or_default());
+            node.until = node.until.max(at.unwrap_or_default());
         }
-    }
-
-    pub(super) fn told_until(&self, node: &str) -> Option<Time> {
-        let until = self.0.get(node)?.until;
-        (until > Time::BEGINNING).then_some(until)
     }
 
     pub(super) fn in_the_past(&self, node: &str) -> bool {
         self.0.get(node).is_some_and(|node| node.telling == Telling::Past)
+    }
+
+    /// Whether the node tells its past, and another one is not as far.
+    pub(super) fn is_ahead(&self, node: &str) -> bool {
+        let past = || self.0.values().filter(|node| node.telling == Telling::Past);
+        let Some(node) = self.0.get(node).filter(|node| node.telling == Telling::Past) else {
+            return false;
+        };
+        past().any(|other| other.until < node.until)
     }
 
     /// Until when all nodes have told that are waited for with their past; `None` if none is.

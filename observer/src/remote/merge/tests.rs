@@ -42,6 +42,14 @@ fn revision(node: &str, isn: u32, decided: u64) -> Record {
     }
 }
 
+/// What was dialled so many milliseconds after [`FIRST`], as an agent tells its past.
+fn past(node: &str, isn: u32, dialled: u64) -> Record {
+    Record {
+        time: FIRST + ms(dialled),
+        ..record(node, isn, dialled + 4_000)
+    }
+}
+
 /// As the destination's node sees it.
 fn at_destination(record: Record) -> Record {
     Record {
@@ -62,7 +70,7 @@ impl Play {
     fn of(nodes: &[&str]) -> Self {
         let mut play = Self::past(Config::CLUSTER, nodes);
         for node in nodes {
-            play.merger.input(Input::CaughtUp((*node).into()), BEGIN);
+            play.merger.input(Input::CaughtUp((*node).into(), FIRST), BEGIN);
         }
         play
     }
@@ -136,7 +144,7 @@ fn one_node_alone_waits_for_nobody() {
     let mut play = Play::past(Config::ONE, &["a"]);
     play.tell(&record("a", 1, 100)).gave(&["a-1"]);
     play.tell(&at_destination(record("a", 2, 90))).gave(&["a-2"]);
-    play.merger.input(Input::CaughtUp("a".into()), BEGIN);
+    play.merger.input(Input::CaughtUp("a".into(), FIRST), BEGIN);
     play.tell(&record("a", 3, 200)).gave(&["a-3"]);
     play.tell(&at_destination(record("a", 4, 300))).gave(&["a-4"]);
 }
@@ -144,24 +152,46 @@ fn one_node_alone_waits_for_nobody() {
 #[test]
 fn a_node_that_tells_its_past_is_waited_for_as_long_as_it_is_heard() {
     let mut play = Play::past(Config::CLUSTER, &["a", "b"]);
-    play.tell(&record("a", 1, 900_000)).wait(4_000).gave(&[]);
-    play.tell(&record("b", 2, 100)).wait(4_000).gave(&["b-2"]);
+    play.tell(&past("a", 1, 900_000)).wait(4_000).gave(&[]);
+    play.tell(&past("b", 2, 100)).wait(4_000).gave(&[]);
     assert_eq!(play.merger.due(play.now), Some(play.now + ms(1_000)));
-    play.tell(&record("b", 3, 200)).wait(4_999).gave(&["b-3"]);
+    play.tell(&past("b", 3, 3_000)).wait(4_999).gave(&["b-2"]);
     // Given up.
-    play.wait(1).gave(&["a-1"]);
-    play.tell(&record("b", 4, 300)).gave(&["b-4"]);
+    play.wait(1).gave(&["b-3", "a-1"]);
+    play.tell(&past("b", 4, 300)).gave(&["b-4"]);
     assert_eq!(play.merger.counts().late, 1);
+}
+
+#[test]
+fn the_past_comes_by_first_syn_and_waits_for_no_node_that_has_told_its_own() {
+    let mut play = Play::past(Config::CLUSTER, &["a", "b"]);
+    play.merger
+        .input(Input::CaughtUp("b".into(), FIRST + ms(60_000)), BEGIN);
+    let seen = at_destination(past("a", 3, 25));
+    let stream = [
+        past("a", 1, 10),
+        past("a", 2, 20),
+        seen,
+        past("a", 4, 30),
+        past("a", 5, 3_000),
+    ];
+    for record in &stream {
+        play.tell(record);
+    }
+    play.gave(&["a-1", "a-2", "a-3", "a-4"]);
+    play.merger
+        .input(Input::CaughtUp("a".into(), FIRST + ms(60_000)), BEGIN);
+    play.take().gave(&["a-5"]);
 }
 
 #[test]
 fn a_node_that_closed_is_not_waited_for() {
     let mut play = Play::past(Config::CLUSTER, &["a", "b"]);
     play.tell(&record("a", 1, 100)).gave(&[]);
-    play.merger.input(Input::Closed("b".into()), play.now);
+    for node in ["a", "b"] {
+        play.merger.input(Input::Closed(node.into()), play.now);
+    }
     play.take().gave(&["a-1"]);
-    assert_eq!(play.merger.told_until("a"), Some(FIRST + ms(100)));
-    assert_eq!(play.merger.told_until("b"), None);
 }
 
 #[test]
@@ -170,12 +200,13 @@ fn a_node_is_not_let_run_ahead_with_its_past() {
     let mut told = 0;
     while play.merger.wants("a") {
         told += 1;
-        play.tell(&record("a", told, u64::from(told)));
+        play.tell(&past("a", told, u64::from(told)));
     }
     assert_eq!(told, 256);
     assert!(play.merger.wants("b"));
-    play.merger.input(Input::CaughtUp("a".into()), play.now);
-    assert!(play.merger.wants("a"));
+    // Now the other one is ahead; it has not told much.
+    play.tell(&past("b", 1, 900_000));
+    assert!(play.merger.wants("a") && play.merger.wants("b"));
 }
 
 #[test]
@@ -248,7 +279,7 @@ fn the_owners_record_tells_what_the_destination_saw() {
     let mut merger = Merger::new(Config::CLUSTER);
     for node in ["a", "b"] {
         merger.input(Input::Opened(node.into()), BEGIN);
-        merger.input(Input::CaughtUp(node.into()), BEGIN);
+        merger.input(Input::CaughtUp(node.into(), FIRST), BEGIN);
     }
     let seen = at_destination(provisional("b", 7, 1_000));
     merger.input(Input::Record("b".into(), Box::new(seen.clone())), BEGIN);
@@ -332,8 +363,8 @@ fn too_many_that_wait_are_given_early_in_order_and_counted() {
         ..Config::CLUSTER
     };
     let mut play = Play::past(config, &["a", "b"]);
-    play.tell(&record("a", 3, 300)).tell(&record("a", 1, 100)).gave(&[]);
-    play.tell(&record("a", 2, 200)).gave(&["a-1"]);
+    play.tell(&past("a", 3, 300)).tell(&past("a", 1, 100)).gave(&[]);
+    play.tell(&past("a", 2, 200)).gave(&["a-1"]);
     assert_eq!(play.merger.counts().hurried, 1);
     let rest: Vec<String> = play.merger.finish().iter().map(|record| record.id.clone()).collect();
     assert_eq!(rest, ["a-2", "a-3"]);

@@ -124,7 +124,7 @@ fn play(attempts: &[Dialled], ways: &[Way]) -> (Vec<Record>, Merger) {
     let mut merger = Merger::new(Config::CLUSTER);
     for node in NODES {
         merger.input(Input::Opened(node.into()), BEGIN);
-        merger.input(Input::CaughtUp(node.into()), BEGIN);
+        merger.input(Input::CaughtUp(node.into(), Time::BEGINNING), BEGIN);
     }
     let mut given = Vec::new();
     for (at, _, input) in arriving {
@@ -175,7 +175,7 @@ proptest! {
             match event {
                 0 => merger.input(Input::Opened(name), now),
                 1 => merger.input(Input::Closed(name), now),
-                _ => merger.input(Input::CaughtUp(name), now),
+                _ => merger.input(Input::CaughtUp(name, Time::BEGINNING), now),
             }
             merger.input(input, now);
             given.extend(merger.take(now));
