@@ -6,7 +6,9 @@ use ipnetwork::IpNetwork;
 
 use super::Direction;
 use super::compiled::Face;
-use super::terms::{Chooser, Terms};
+use super::faults::faulty;
+use super::roster::Roster;
+use super::terms::{Chooser, LabelSet, Terms};
 use crate::objects::{Action, ClusterPeer, ClusterPolicy, ClusterPolicyKind, ClusterRule, PodSet, Tier};
 use crate::time::Time;
 
@@ -21,7 +23,7 @@ pub(super) struct ClusterPolicies {
 /// One version of a policy.
 #[derive(Debug)]
 pub(super) struct HeldCluster {
-    pub(super) compiled: CompiledCluster,
+    pub(super) compiled: Arc<CompiledCluster>,
     pub(super) from: Time,
     /// When it was replaced or deleted.
     pub(super) until: Option<Time>,
@@ -36,6 +38,10 @@ pub(super) struct CompiledCluster {
     ingress: Box<[Peers]>,
     egress: Box<[Peers]>,
 }
+
+/// The policies that apply to pods of some labels now, in the order of evaluation.
+#[derive(Debug, Default)]
+pub(super) struct Applying(Box<[Arc<CompiledCluster>]>);
 
 /// The selectors of a rule's peers, parallel to these; `None` for peers that are not pods.
 type Peers = Box<[Option<PodChooser>]>;
@@ -55,6 +61,11 @@ impl PodChooser {
         }
     }
 
+    /// Whether a pod with these labels, in a namespace with those, is in the set that this was made of.
+    fn chooses(&self, namespace: &LabelSet, pod: &LabelSet) -> bool {
+        self.namespaces.selects(namespace) && (self.pods.selects(pod) || faulty!(IgnoreSubjectPods))
+    }
+
     /// Whether the pod is in the set that this was made of.
     pub(super) fn holds(&self, set: &PodSet, face: &Face<'_>) -> bool {
         face.namespace.are_selected(|| Some(&set.namespaces), &self.namespaces)
@@ -68,12 +79,33 @@ impl HeldCluster {
     }
 
     fn order(&self) -> impl Ord + '_ {
-        let policy = &self.compiled.policy;
-        (policy.tier, policy.priority, policy.kind, &*policy.name, self.from)
+        (self.compiled.order(), self.from)
+    }
+}
+
+impl Applying {
+    /// Those of a tier.
+    pub(super) fn of_tier(&self, tier: Tier) -> &[Arc<CompiledCluster>] {
+        let baseline = self.0.partition_point(|one| one.policy.tier < Tier::Baseline);
+        let (admin, baseline) = self.0.split_at(baseline);
+        match tier {
+            Tier::Admin => admin,
+            Tier::Baseline => baseline,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
 impl CompiledCluster {
+    /// What is asked first comes first.
+    fn order(&self) -> impl Ord + '_ {
+        let policy = &self.policy;
+        (policy.tier, policy.priority, policy.kind, &*policy.name)
+    }
+
     fn new(policy: &Arc<ClusterPolicy>, terms: &mut Terms) -> Self {
         let mut peers = |rules: &[ClusterRule]| -> Box<[Peers]> {
             let mut chooser = |peer: &ClusterPeer| match peer {
@@ -111,29 +143,57 @@ impl CompiledCluster {
 
 impl ClusterPolicies {
     /// Puts a policy in force; `false` if it says what is in force already.
-    pub(super) fn set(&mut self, policy: &Arc<ClusterPolicy>, terms: &mut Terms, at: Time) -> bool {
+    pub(super) fn set(
+        &mut self,
+        policy: &Arc<ClusterPolicy>,
+        terms: &mut Terms,
+        roster: &mut Roster,
+        at: Time,
+    ) -> bool {
         let current = self.current(policy.kind, &policy.name);
         if current.is_some_and(|held| says_the_same(&held.compiled.policy, policy)) {
             return false;
         }
-        self.remove(policy.kind, &policy.name, at);
+        let replaced = self.end(policy.kind, &policy.name, at);
+        let compiled = Arc::new(CompiledCluster::new(policy, terms));
         let held = HeldCluster {
-            compiled: CompiledCluster::new(policy, terms),
+            compiled: compiled.clone(),
             from: at,
             until: None,
         };
         let next = self.all.partition_point(|other| other.order() <= held.order());
         self.all.insert(next, held);
+        self.index(&[replaced, Some(compiled)], roster, at);
         true
     }
 
     /// Ends a policy; `false` if there is none.
-    pub(super) fn remove(&mut self, kind: ClusterPolicyKind, name: &str, at: Time) -> bool {
-        let Some(held) = self.current(kind, name) else {
-            return false;
-        };
+    pub(super) fn remove(&mut self, kind: ClusterPolicyKind, name: &str, roster: &mut Roster, at: Time) -> bool {
+        let ended = self.end(kind, name, at);
+        let was_there = ended.is_some();
+        self.index(&[ended], roster, at);
+        was_there
+    }
+
+    fn end(&mut self, kind: ClusterPolicyKind, name: &str, at: Time) -> Option<Arc<CompiledCluster>> {
+        let held = self.current(kind, name)?;
         held.until = Some(at);
-        true
+        Some(held.compiled.clone())
+    }
+
+    /// Finds anew what applies to the pods to which these policies apply.
+    fn index(&self, changed: &[Option<Arc<CompiledCluster>>], roster: &mut Roster, at: Time) {
+        for profile in roster.profiles_mut() {
+            let namespace = &profile.namespace.labels;
+            let concerned = changed
+                .iter()
+                .flatten()
+                .any(|policy| policy.subject.chooses(namespace, &profile.labels));
+            if concerned && !faulty!(KeepApplying) {
+                profile.applying = self.applying(namespace, &profile.labels);
+                profile.since = at;
+            }
+        }
     }
 
     fn current(&mut self, kind: ClusterPolicyKind, name: &str) -> Option<&mut HeldCluster> {
@@ -166,7 +226,14 @@ impl ClusterPolicies {
         let end = self.all.partition_point(|held| held.compiled.policy.tier <= tier);
         let start = self.all[..end].partition_point(|held| held.compiled.policy.tier < tier);
         let held = self.all[start..end].iter().filter(move |held| held.holds_at(at));
-        held.map(|held| &held.compiled)
+        held.map(|held| &*held.compiled)
+    }
+
+    /// Those that hold now and apply to pods with these labels, in a namespace with those.
+    pub(super) fn applying(&self, namespace: &LabelSet, pod: &LabelSet) -> Applying {
+        let current = self.all.iter().filter(|held| held.until.is_none());
+        let applying = current.filter(|held| held.compiled.subject.chooses(namespace, pod));
+        Applying(applying.map(|held| held.compiled.clone()).collect())
     }
 
     /// Deletes policies that ended before.
@@ -177,7 +244,7 @@ impl ClusterPolicies {
     /// Numbers everything anew.
     pub(super) fn renumber(&mut self, terms: &mut Terms) {
         for held in &mut self.all {
-            held.compiled = CompiledCluster::new(&held.compiled.policy, terms);
+            held.compiled = Arc::new(CompiledCluster::new(&held.compiled.policy, terms));
         }
     }
 }

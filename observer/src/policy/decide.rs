@@ -99,9 +99,11 @@ impl Policies {
         until: Time,
         known: &[Option<Face<'a>>; 2],
     ) -> DirectionDecided {
-        let now = self.worlds(question, direction, question.at, false, |pod| {
-            let known = known.iter().flatten().find(|face| std::ptr::eq(face.pod, pod));
-            known.copied().unwrap_or_else(|| self.face(pod, question.at))
+        let now = self.only_world(question, direction, known).unwrap_or_else(|| {
+            self.worlds(question, direction, question.at, false, |pod| {
+                let known = known.iter().flatten().find(|face| std::ptr::eq(face.pod, pod));
+                known.copied().unwrap_or_else(|| self.face(pod, question.at))
+            })
         });
         if let Some(reason) = now.undecidable {
             return DirectionDecided::open(reason);
@@ -123,6 +125,31 @@ impl Policies {
             }
         }
         now
+    }
+
+    /// Nearly all questions are about two pods that can have been nothing else: told without reading their objects.
+    fn only_world<'a>(
+        &'a self,
+        question: &'a Question,
+        direction: Direction,
+        [source, destination]: &[Option<Face<'a>>; 2],
+    ) -> Option<DirectionDecided> {
+        let faces = match direction {
+            Direction::Egress => [*source, *destination],
+            Direction::Ingress => [*destination, *source],
+        };
+        let side = |party: &'a Party, face: &Option<Face<'a>>| match &party.who {
+            Who::Pod(pod) if face.as_ref()?.has_own_address() => Some(Side {
+                address: party.address,
+                role: Role::Pod(pod),
+            }),
+            _ => None,
+        };
+        let (subject, peer) = parties(question, direction);
+        let sides = [side(subject, &faces[0])?, side(peer, &faces[1])?];
+        let scene = Scene::of(self, question, direction, question.at, sides, faces);
+        let answers = scene.answers();
+        Some(concluded(answers, answers, answers.decision()))
     }
 
     /// One direction with the policies, namespaces and (if `earlier_pods`) pods' labels of one time; `face` knows a pod then.
@@ -150,16 +177,7 @@ impl Policies {
                 }
             }
         }
-        if plain.differ() {
-            DirectionDecided::open(plain.reason().unwrap_or(Undecidable::SourceRewritten))
-        } else if all.differ() {
-            DirectionDecided::open(Undecidable::HostNetwork)
-        } else {
-            DirectionDecided {
-                decision: first.unwrap_or_default().decision(),
-                undecidable: None,
-            }
-        }
+        concluded(plain, all, first.unwrap_or_default().decision())
     }
 
     fn as_of<'a>(&'a self, side: Side<'a>, at: Time, earlier_pods: bool) -> Side<'a> {
@@ -191,6 +209,20 @@ impl Policies {
                 concerned.then_some((why, false))
             }
         })
+    }
+}
+
+/// What the possible worlds say together: without and with those where hostNetwork pods are told apart; the likeliest's first.
+fn concluded(plain: Answers, all: Answers, first: Decision) -> DirectionDecided {
+    if plain.differ() {
+        DirectionDecided::open(plain.reason().unwrap_or(Undecidable::SourceRewritten))
+    } else if all.differ() {
+        DirectionDecided::open(Undecidable::HostNetwork)
+    } else {
+        DirectionDecided {
+            decision: first,
+            undecidable: None,
+        }
     }
 }
 
@@ -240,6 +272,7 @@ impl Scene<'_> {
             Role::Node(_) | Role::External => Answers::one(Decision::NotApplicable),
             Role::Unknown => self.answers_for_anybody(),
             Role::Pod(_) => self.answers_through_tiers(),
+            Role::HostPod { .. } if faulty!(HostPodsAreSubjects) => self.answers_through_tiers(),
             // Cluster-wide policies do not apply to hostNetwork pods.
             Role::HostPod { .. } => self.answers_of_network_policies(),
         }

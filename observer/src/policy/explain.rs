@@ -223,7 +223,7 @@ impl Scene<'_> {
         }
         self.isolating().find_map(|policy| {
             let index = policy
-                .rules(self.direction)
+                .compiled(self.direction)
                 .position(|rule| self.rule_matches(policy, rule, &mut 0) == Truth::Yes)?;
             Some(rule_id(&policy.policy.name, self.direction, index))
         })

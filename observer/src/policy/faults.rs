@@ -12,8 +12,12 @@
 //!   is ignored; a `podSelector` beside one is; a `podSelector` alone reaches all namespaces;
 //! - policies: only the first that isolates counts; `policyTypes` are ignored; ingress and egress rules are swapped; a pod
 //!   cannot reach itself; its own node cannot reach it;
-//! - time: a changed pod keeps its old policies; a changed policy is not indexed; a namespace keeps its old labels; changes
-//!   open no window.
+//! - tiers: priorities are ignored; policies of one priority have an order; later rules count too; Pass is no match;
+//!   NetworkPolicies are not final before the baseline; the baseline is left out; ports are ignored; what is not understood is
+//!   skipped; any node will do; networks miss pods; domain names resolve to nothing; hostNetwork pods are subjects, or
+//!   peers; the subject's pod selector is ignored; a pod and itself are judged;
+//! - time: a changed pod keeps its old policies; a changed policy is not indexed, nor a cluster-wide one; a namespace keeps
+//!   its old labels, or the cluster-wide policies for them; a node keeps its old labels; changes open no window.
 
 macro_rules! faulty {
     ($fault:ident) => {{
@@ -47,7 +51,9 @@ faults! {
     IgnoreProtocol LeaveOutFirstPort LeaveOutLastPort NoPortsMatchNone AnyNameFits PeerOrPort
     NoPeersMatchNone IgnoreExceptions BlocksMissPods IgnoreNamespaceSelector IgnorePodSelectorBeside AllNamespaces
     FirstPolicyOnly IgnorePolicyTypes SwapDirections NotItself NotOwnNode
-    KeepSelection KeepIndex KeepNamespaceLabels NoWindow
+    IgnorePriority EqualsInOrder LaterRulesToo PassIsNoMatch NetworkPoliciesAreNotFinal NoBaseline IgnoreTierPorts FailOpen
+    AnyNode NetworksMissPods NamesResolveToNothing HostPodsAreSubjects HostPodsArePeers IgnoreSubjectPods TiersWithinPod
+    KeepSelection KeepIndex KeepApplying KeepNamespaceLabels KeepApplyingWithNamespace KeepNodeLabels NoWindow
 }
 
 #[cfg(test)]

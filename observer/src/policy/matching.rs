@@ -8,7 +8,7 @@ use super::compiled::{Compiled, CompiledPeer, CompiledRule, Face};
 use super::faults::faulty;
 use super::worlds::{Open, Role, Side, Truth};
 use super::{Direction, Policies, Question};
-use crate::objects::{NetworkPolicy, Peer, Pod, PortMatch, PortRule, Protocol, Rule};
+use crate::objects::{NetworkPolicy, Peer, Pod, PortMatch, PortRule, Protocol};
 use crate::time::Time;
 
 /// One direction of one possible world.
@@ -52,7 +52,19 @@ impl<'a> Scene<'a> {
         [subject, peer]: [Side<'a>; 2],
         face: impl Fn(&'a Pod) -> Face<'a>,
     ) -> Self {
-        let face = |side: Side<'a>| side.role.pod().map(&face);
+        let faces = [subject, peer].map(|side| side.role.pod().map(&face));
+        Self::of(policies, question, direction, at, [subject, peer], faces)
+    }
+
+    /// As [`Self::new`], with what is known of the pods at `at`.
+    pub(super) fn of(
+        policies: &'a Policies,
+        question: &Question,
+        direction: Direction,
+        at: Time,
+        [subject, peer]: [Side<'a>; 2],
+        [subject_face, peer_face]: [Option<Face<'a>>; 2],
+    ) -> Self {
         Self {
             policies,
             at,
@@ -61,8 +73,8 @@ impl<'a> Scene<'a> {
             peer,
             port: question.port,
             protocol: question.protocol,
-            subject_face: face(subject),
-            peer_face: face(peer),
+            subject_face,
+            peer_face,
             dialled: question.dialled,
             blocks_match_pods: true,
         }
@@ -81,8 +93,8 @@ impl<'a> Scene<'a> {
         let (at, direction) = (self.at, self.direction);
         let (known, versions, labels) = match self.subject_face {
             None => (&[][..], &[][..], None),
-            Some(face) => match face.selection {
-                Some(selection) => (selection.isolating(direction), &[][..], None),
+            Some(face) => match face.profile {
+                Some(profile) => (profile.selection.isolating(direction), &[][..], None),
                 None => (
                     &[][..],
                     self.policies.versions_of(&face.pod.name.namespace),
@@ -101,74 +113,65 @@ impl<'a> Scene<'a> {
 
     /// Whether some rule of the policy matches. Sets what it depends on in `open`.
     pub(super) fn allows(&self, policy: &Compiled, open: &mut u8) -> Truth {
-        any(policy.rules(self.direction), |rule| {
+        any(policy.compiled(self.direction), |rule| {
             self.rule_matches(policy, rule, open)
         })
     }
 
     /// A rule matches where a peer and a port match.
-    pub(super) fn rule_matches(
-        &self,
-        policy: &Compiled,
-        (rule, compiled): (&Rule, &CompiledRule),
-        open: &mut u8,
-    ) -> Truth {
+    pub(super) fn rule_matches(&self, policy: &Compiled, rule: CompiledRule<'_>, open: &mut u8) -> Truth {
+        // Only read where the compiled form does not tell.
+        let written = || &policy.written(self.direction)[rule.index];
         // The port first: it costs less.
-        let port = match compiled.has_port(self.protocol, self.port) {
+        let port = match rule.has_port(self.protocol, self.port) {
             Some(has) => Truth::from(has),
-            None => self.ports_match(&rule.ports, open),
+            None => self.ports_match(&written().ports, open),
         };
-        if compiled.peers.is_empty() {
+        if rule.peers.is_empty() {
             return if faulty!(NoPeersMatchNone) { Truth::No } else { port };
         }
         if port == Truth::No && !faulty!(PeerOrPort) {
             return port;
         }
         let both = if faulty!(PeerOrPort) { Truth::max } else { Truth::min };
-        let peers = (0..).zip(&compiled.peers);
-        both(
-            port,
-            any(peers, |(at, compiled)| {
-                self.peer_matches(&policy.policy, compiled, || &rule.peers[at], open)
-            }),
-        )
+        let peers = any(rule.peers.iter().enumerate(), |(index, peer)| {
+            self.peer_matches(policy, peer, || &written().peers[index], open)
+        });
+        both(port, peers)
     }
 
-    /// `peer` is only read where the compiled form does not tell.
+    /// `written` is only read where the compiled form does not tell.
     fn peer_matches<'b>(
         &self,
-        policy: &NetworkPolicy,
-        compiled: &CompiledPeer,
-        peer: impl Fn() -> &'b Peer,
+        policy: &Compiled,
+        peer: &CompiledPeer,
+        written: impl Fn() -> &'b Peer,
         open: &mut u8,
     ) -> Truth {
-        match compiled {
+        match peer {
             CompiledPeer::Block(cidr) => Truth::from(
                 cidr.contains(self.peer.address)
-                    && matches!(peer(), Peer::Block { cidr, except } if self.block_matches(cidr, except)),
+                    && matches!(written(), Peer::Block { cidr, except } if self.block_matches(cidr, except)),
             ),
             CompiledPeer::Pods { namespaces, pods } => {
-                let Some(face) = self.peer_face else {
+                let Some(face) = &self.peer_face else {
                     return self.no_pod_matches(open);
                 };
-                // A compiled selector is the peer's: there is one where the other is.
-                let selectors = || match peer() {
+                let selectors = || match written() {
                     Peer::Pods { namespaces, pods } => (namespaces.as_ref(), pods.as_ref()),
                     Peer::Block { .. } => (None, None),
                 };
                 let namespace = match namespaces {
                     None => match &self.subject_face {
                         // The policies of a pod are those of its namespace.
-                        Some(subject) => subject.is_of_same_namespace(&face) || faulty!(AllNamespaces),
-                        None => policy.name.namespace == face.pod.name.namespace,
+                        Some(subject) => subject.is_of_same_namespace(face) || faulty!(AllNamespaces),
+                        None => policy.policy.name.namespace == face.pod.name.namespace,
                     },
                     Some(chooser) => {
                         faulty!(IgnoreNamespaceSelector) || face.namespace.are_selected(|| selectors().0, chooser)
                     }
                 };
-                let of_pod = |chooser| face.labels.are_selected(|| selectors().1, chooser);
-                let alone = faulty!(IgnorePodSelectorBeside) && namespaces.is_some();
-                Truth::from(namespace && (alone || pods.as_ref().is_none_or(of_pod)))
+                Truth::from(namespace && face.labels.are_selected(|| selectors().1, pods))
             }
         }
     }

@@ -24,6 +24,7 @@ mod faults;
 pub mod lint;
 mod matching;
 mod nearest;
+mod nodes;
 mod remedy;
 mod roster;
 mod space;

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Direction;
+use super::cluster_policies::ClusterPolicies;
 use super::compiled::{Compiled, Tags};
 use super::faults::faulty;
-use super::roster::{Indexed, Place, Roster, Surroundings};
-use super::terms::{Term, Terms};
+use super::roster::{Handle, Place, Profile, Roster, Surroundings};
+use super::terms::{LabelSet, Term, Terms};
 use crate::objects::{NetworkPolicy, Pod, Str};
 use crate::time::Time;
 
@@ -16,10 +17,19 @@ use crate::time::Time;
 pub(super) struct Space {
     /// Sorted by name, then time. Written when a policy changes, old versions deleted by [`super::Policies::prune`].
     pub(super) policies: Vec<Held>,
-    /// Pod name → its place in the roster. Written when the pod comes, deleted with it.
-    pods: HashMap<Str, Place>,
+    /// Pod name → its entry in the roster. Written when the pod comes, deleted with it.
+    pods: HashMap<Str, Handle>,
+    /// Labels → what its pods with these labels share. Written with the first such pod, deleted with the last.
+    profiles: HashMap<Box<[Term]>, Place>,
     /// Its labels, shared with its pods.
     pub(super) surroundings: Arc<Surroundings>,
+}
+
+/// What the namespaces share.
+pub(super) struct Shared<'a> {
+    pub(super) terms: &'a mut Terms,
+    pub(super) roster: &'a mut Roster,
+    pub(super) cluster: &'a ClusterPolicies,
 }
 
 /// One version of a policy.
@@ -53,10 +63,10 @@ impl Selection {
     }
 
     /// Of all policies that hold now.
-    fn of(policies: &[Held], labels: &[Term]) -> Self {
+    fn of(policies: &[Held], labels: &LabelSet) -> Self {
         let isolating = |direction| {
             let current = policies.iter().filter(|held| held.until.is_none());
-            let isolating = current.filter(|held| held.compiled.isolates(Tags::Terms(labels), direction));
+            let isolating = current.filter(|held| held.compiled.isolates(Tags::Numbers(labels), direction));
             isolating.map(|held| held.compiled.clone()).collect()
         };
         Self {
@@ -73,7 +83,7 @@ impl Selection {
 
 impl Space {
     /// A namespace with these labels since then.
-    pub(super) fn new(labels: Box<[Term]>, since: Time) -> Self {
+    pub(super) fn new(labels: LabelSet, since: Time) -> Self {
         Self {
             surroundings: Arc::new(Surroundings { labels, since }),
             ..Self::default()
@@ -81,25 +91,22 @@ impl Space {
     }
 
     /// The namespace has these labels since then.
-    pub(super) fn relabel(&mut self, labels: Box<[Term]>, since: Time, roster: &mut Roster) {
+    pub(super) fn relabel(&mut self, labels: LabelSet, since: Time, shared: &mut Shared<'_>) {
         self.surroundings = Arc::new(Surroundings { labels, since });
-        for place in self.pods.values() {
-            if let Some(pod) = roster.get_mut(*place)
+        for place in self.profiles.values() {
+            if let Some(profile) = shared.roster.profile_mut(*place)
                 && !faulty!(KeepNamespaceLabels)
             {
-                pod.namespace = self.surroundings.clone();
+                profile.namespace = self.surroundings.clone();
+                if !faulty!(KeepApplyingWithNamespace) {
+                    profile.applying = shared.cluster.applying(&self.surroundings.labels, &profile.labels);
+                }
             }
         }
     }
 
     /// Puts a policy in force; `false` if it says what is in force already.
-    pub(super) fn set_policy(
-        &mut self,
-        policy: &Arc<NetworkPolicy>,
-        terms: &mut Terms,
-        roster: &mut Roster,
-        at: Time,
-    ) -> bool {
+    pub(super) fn set_policy(&mut self, policy: &Arc<NetworkPolicy>, shared: &mut Shared<'_>, at: Time) -> bool {
         // After all versions of the same name: the last of them is the newest.
         let next = self
             .policies
@@ -111,14 +118,14 @@ impl Space {
             return false;
         }
         let replaced = self.end_policy(&policy.name.name, at);
-        let compiled = Arc::new(Compiled::new(policy, terms));
+        let compiled = Arc::new(Compiled::new(policy, shared.terms));
         let held = Held {
             compiled: compiled.clone(),
             from: at,
             until: None,
         };
         self.policies.insert(next, held);
-        self.index(&[replaced, Some(compiled)], roster, at);
+        self.index(&[replaced, Some(compiled)], shared.roster, at);
         true
     }
 
@@ -139,49 +146,72 @@ impl Space {
 
     /// Selects anew for the pods that these policies select, or did.
     fn index(&self, changed: &[Option<Arc<Compiled>>], roster: &mut Roster, at: Time) {
-        for place in self.pods.values() {
-            let Some(pod) = roster.get_mut(*place) else { continue };
+        for place in self.profiles.values() {
+            let Some(profile) = roster.profile_mut(*place) else {
+                continue;
+            };
             let concerned = changed
                 .iter()
                 .flatten()
-                .any(|policy| pod.selection.holds(policy) || policy.selects(Tags::Terms(&pod.labels)));
+                .any(|policy| profile.selection.holds(policy) || policy.selects(Tags::Numbers(&profile.labels)));
             if concerned && !faulty!(KeepIndex) {
-                pod.selection = Selection::of(&self.policies, &pod.labels);
-                pod.since = at;
+                profile.selection = Selection::of(&self.policies, &profile.labels);
+                profile.since = at;
             }
         }
     }
 
-    pub(super) fn set_pod(&mut self, pod: &Arc<Pod>, terms: &mut Terms, roster: &mut Roster, at: Time) {
-        let place = self.pods.get(&pod.name.name).copied();
-        if let Some(place) = place
-            && (faulty!(KeepSelection) || roster.get(place).is_some_and(|indexed| indexed.is(pod)))
+    pub(super) fn set_pod(&mut self, pod: &Arc<Pod>, shared: &mut Shared<'_>, at: Time) {
+        let known = self.pods.get(&pod.name.name).copied();
+        if let Some(known) = known
+            && (faulty!(KeepSelection) || shared.roster.get(known).is_some_and(|indexed| indexed.is(pod)))
         {
-            roster.replace(place, pod);
+            let replaced = shared.roster.replace(known, pod);
+            self.pods.insert(pod.name.name.clone(), replaced);
             return;
         }
-        if let Some(place) = place {
-            roster.remove(place);
+        // Before the one of that name leaves: it may be the last of the same labels.
+        let labels = shared.terms.labels(&pod.labels);
+        let profile = self.profile(labels, shared, at);
+        let new = shared.roster.insert(pod, profile, at);
+        self.pods.insert(pod.name.name.clone(), new);
+        if let Some(known) = known {
+            self.forget(known, shared.roster);
         }
-        let labels = terms.labels(&pod.labels);
-        let place = roster.insert(Indexed {
-            pod: pod.clone(),
+    }
+
+    /// What pods with these labels share.
+    fn profile(&mut self, labels: LabelSet, shared: &mut Shared<'_>, at: Time) -> Place {
+        if let Some(place) = self.profiles.get(labels.terms()) {
+            return *place;
+        }
+        let key = labels.terms().into();
+        let place = shared.roster.insert_profile(Profile {
             selection: Selection::of(&self.policies, &labels),
+            applying: shared.cluster.applying(&self.surroundings.labels, &labels),
             labels,
             since: at,
             namespace: self.surroundings.clone(),
+            pods: 0,
         });
-        self.pods.insert(pod.name.name.clone(), place);
+        self.profiles.insert(key, place);
+        place
     }
 
     pub(super) fn remove_pod(&mut self, name: &str, roster: &mut Roster) {
-        if let Some(place) = self.pods.remove(name) {
-            roster.remove(place);
+        if let Some(known) = self.pods.remove(name) {
+            self.forget(known, roster);
+        }
+    }
+
+    fn forget(&mut self, pod: Handle, roster: &mut Roster) {
+        if let Some(unused) = roster.remove(pod) {
+            self.profiles.remove(unused.labels.terms());
         }
     }
 
     /// The pod of this name as it is now.
-    pub(super) fn pod(&self, name: &str) -> Option<Place> {
+    pub(super) fn pod(&self, name: &str) -> Option<Handle> {
         self.pods.get(name).copied()
     }
 
@@ -192,23 +222,36 @@ impl Space {
         !self.policies.is_empty() || !self.pods.is_empty()
     }
 
-    /// Numbers everything anew.
-    pub(super) fn renumber(&mut self, terms: &mut Terms, roster: &mut Roster) {
+    /// Numbers everything anew; the namespace has these labels, as before.
+    pub(super) fn renumber(&mut self, labels: LabelSet, shared: &mut Shared<'_>) {
         for held in &mut self.policies {
-            held.compiled = Arc::new(Compiled::new(&held.compiled.policy, terms));
+            held.compiled = Arc::new(Compiled::new(&held.compiled.policy, shared.terms));
         }
-        for place in self.pods.values() {
-            if let Some(pod) = roster.get_mut(*place) {
-                pod.labels = terms.labels(&pod.pod.labels);
-                pod.selection = Selection::of(&self.policies, &pod.labels);
+        let since = self.surroundings.since;
+        self.surroundings = Arc::new(Surroundings { labels, since });
+        self.profiles.clear();
+        for handle in self.pods.values() {
+            let Some(indexed) = shared.roster.get(*handle) else {
+                continue;
+            };
+            let (place, pod) = (indexed.profile, indexed.pod.clone());
+            let labels = shared.terms.labels(&pod.labels);
+            if self.profiles.contains_key(labels.terms()) {
+                continue;
+            }
+            if let Some(profile) = shared.roster.profile_mut(place) {
+                profile.selection = Selection::of(&self.policies, &labels);
+                profile.applying = shared.cluster.applying(&self.surroundings.labels, &labels);
+                profile.namespace = self.surroundings.clone();
+                self.profiles.insert(labels.terms().into(), place);
+                profile.labels = labels;
             }
         }
     }
 
     /// How many labels its pods have.
-    pub(super) fn count_labels(&self, roster: &Roster) -> usize {
-        let pods = self.pods.values().filter_map(|place| roster.get(*place));
-        pods.map(|pod| pod.labels.len()).sum()
+    pub(super) fn count_labels(&self) -> usize {
+        self.profiles.keys().map(|labels| labels.len()).sum()
     }
 }
 

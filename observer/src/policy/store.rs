@@ -11,9 +11,10 @@ use super::Undecidable;
 use super::closeness::{NAMESPACE_NAME, Seen};
 use super::cluster_policies::ClusterPolicies;
 use super::compiled::{Face, Tags};
+use super::nodes::Nodes;
 use super::roster::Roster;
-use super::space::{Held, Space};
-use super::terms::{Term, Terms};
+use super::space::{Held, Shared, Space};
+use super::terms::{LabelSet, Terms};
 use crate::objects::{
     Change, ClusterPolicy, ClusterPolicyKind, Kind, Labels, Name, Namespace, NetworkPolicy, Node, Object, Peer, Pod,
     Scope, Str, Versioned,
@@ -53,8 +54,8 @@ pub struct Policies {
     terms: Terms,
     /// Namespace objects by name and time.
     pub(super) namespaces: Versioned<Str, Arc<Namespace>>,
-    /// Nodes by name and time; a new version only where labels or addresses changed.
-    pub(super) nodes: Versioned<Str, Arc<Node>>,
+    /// Nodes by name and time.
+    pub(super) nodes: Nodes,
     /// Pods by name and time; a new version only where the labels changed.
     pub(super) pods: Versioned<Name, Arc<Pod>>,
     /// The cluster addresses of Service `default/kubernetes`, as they are now: for recognising a rule that names them.
@@ -142,7 +143,7 @@ impl Policies {
                 self.remove_cluster_policy(ClusterPolicyKind::Baseline, &name.name, at);
             }
             Change::Remove(Kind::Node, name) => {
-                self.nodes.remove(name.name.clone(), at);
+                self.nodes.remove(&name.name, at);
                 self.touched(at, Touched::Nodes);
             }
             Change::Remove(Kind::Service, name) if is_api_server(name) => self.api_server.clear(),
@@ -178,8 +179,8 @@ impl Policies {
     }
 
     fn set_policy(&mut self, policy: &Arc<NetworkPolicy>, at: Time) {
-        let (space, terms, roster) = self.space(&policy.name.namespace);
-        if space.set_policy(policy, terms, roster, at) {
+        let (space, mut shared) = self.space(&policy.name.namespace);
+        if space.set_policy(policy, &mut shared, at) {
             self.touched(at, Touched::PoliciesOf(policy.name.namespace.clone()));
         }
     }
@@ -192,24 +193,21 @@ impl Policies {
     }
 
     fn set_cluster_policy(&mut self, policy: &Arc<ClusterPolicy>, at: Time) {
-        if self.cluster.set(policy, &mut self.terms, at) {
+        if self.cluster.set(policy, &mut self.terms, &mut self.roster, at) {
             self.touched(at, Touched::ClusterPolicies);
         }
     }
 
     fn remove_cluster_policy(&mut self, kind: ClusterPolicyKind, name: &str, at: Time) {
-        if self.cluster.remove(kind, name, at) {
+        if self.cluster.remove(kind, name, &mut self.roster, at) {
             self.touched(at, Touched::ClusterPolicies);
         }
     }
 
     fn set_node(&mut self, node: &Arc<Node>, at: Time) {
-        let last = self.nodes.latest(&node.name);
-        if last.is_some_and(|last| last.labels == node.labels && last.addresses == node.addresses) {
-            return;
+        if self.nodes.set(node, at) {
+            self.touched(at, Touched::Nodes);
         }
-        self.nodes.set(node.name.clone(), node.clone(), at);
-        self.touched(at, Touched::Nodes);
     }
 
     fn set_namespace(&mut self, namespace: &Arc<Namespace>, at: Time) {
@@ -223,15 +221,20 @@ impl Policies {
 
     fn namespace_changed(&mut self, name: &Str, at: Time) {
         if let Some(space) = self.spaces.get_mut(name) {
-            let labels = namespace_terms(&self.namespaces, &mut self.terms, name);
-            space.relabel(labels, at, &mut self.roster);
+            let labels = namespace_labels(&self.namespaces, &mut self.terms, name);
+            let mut shared = Shared {
+                terms: &mut self.terms,
+                roster: &mut self.roster,
+                cluster: &self.cluster,
+            };
+            space.relabel(labels, at, &mut shared);
         }
         self.touched(at, Touched::Namespace(name.clone()));
     }
 
     fn set_pod(&mut self, pod: &Arc<Pod>, at: Time) {
-        let (space, terms, roster) = self.space(&pod.name.namespace);
-        space.set_pod(pod, terms, roster, at);
+        let (space, mut shared) = self.space(&pod.name.namespace);
+        space.set_pod(pod, &mut shared, at);
         match self.pods.latest(&pod.name) {
             Some(last) if last.uid == pod.uid && last.labels == pod.labels => {}
             Some(last) if last.uid == pod.uid => {
@@ -251,28 +254,37 @@ impl Policies {
         }
     }
 
-    fn space(&mut self, name: &Str) -> (&mut Space, &mut Terms, &mut Roster) {
+    fn space(&mut self, name: &Str) -> (&mut Space, Shared<'_>) {
         let space = self.spaces.entry(name.clone()).or_insert_with(|| {
             let history = self.namespaces.history(name);
             let since = history.last().map_or(Time::BEGINNING, |(from, _)| *from);
-            Space::new(namespace_terms(&self.namespaces, &mut self.terms, name), since)
+            Space::new(namespace_labels(&self.namespaces, &mut self.terms, name), since)
         });
-        (space, &mut self.terms, &mut self.roster)
+        let shared = Shared {
+            terms: &mut self.terms,
+            roster: &mut self.roster,
+            cluster: &self.cluster,
+        };
+        (space, shared)
     }
 
     /// Labels of pods that are gone keep their numbers; when these are most, all that lives is numbered anew.
     fn renumber(&mut self) {
-        let living: usize = self.spaces.values().map(|space| space.count_labels(&self.roster)).sum();
+        let living: usize = self.spaces.values().map(Space::count_labels).sum();
         if self.terms.given() < 2 * living + SPARE_TERMS {
             return;
         }
         self.terms = Terms::default();
-        for (name, space) in &mut self.spaces {
-            let labels = namespace_terms(&self.namespaces, &mut self.terms, name);
-            space.relabel(labels, space.surroundings.since, &mut self.roster);
-            space.renumber(&mut self.terms, &mut self.roster);
-        }
         self.cluster.renumber(&mut self.terms);
+        let mut shared = Shared {
+            terms: &mut self.terms,
+            roster: &mut self.roster,
+            cluster: &self.cluster,
+        };
+        for (name, space) in &mut self.spaces {
+            let labels = namespace_labels(&self.namespaces, shared.terms, name);
+            space.renumber(labels, &mut shared);
+        }
     }
 
     fn touched(&mut self, at: Time, what: Touched) {
@@ -341,26 +353,33 @@ impl Policies {
 
     /// A pod with what is known of it at a time.
     pub(super) fn face<'a>(&'a self, pod: &'a Pod, at: Time) -> Face<'a> {
-        let namespace = &pod.name.namespace;
-        let known = self.roster.of(pod);
-        let surroundings = match known {
-            Some(known) => Some(&known.namespace),
-            None => self.spaces.get(namespace).map(|space| &space.surroundings),
-        };
+        let space = || self.spaces.get(&pod.name.namespace);
         // Another copy of it is known by its name.
-        let known = known.or_else(|| self.roster.get(self.spaces.get(namespace)?.pod(&pod.name.name)?));
-        let indexed = known.filter(|known| known.since <= at && known.is(pod));
+        let by_name = || self.roster.get(space()?.pod(&pod.name.name)?);
+        let known = self.roster.of(pod).or_else(by_name).filter(|known| known.is(pod));
+        let shared = known.and_then(|known| self.roster.profile(known.profile));
+        let surroundings = match shared {
+            Some(profile) => Some(&profile.namespace),
+            None => space().map(|space| &space.surroundings),
+        };
+        let indexed = known.zip(shared).filter(|(known, _)| known.since <= at);
         Face {
             pod,
+            known,
             labels: match indexed {
-                Some(indexed) => Tags::Terms(&indexed.labels),
+                Some((_, profile)) => Tags::Numbers(&profile.labels),
                 None => Tags::Seen(Seen::of_pod(&pod.labels)),
             },
             namespace: match surroundings.filter(|surroundings| surroundings.since <= at) {
-                Some(surroundings) => Tags::Terms(&surroundings.labels),
-                None => Tags::Seen(Seen::of_namespace(namespace, self.namespace_labels(namespace, at))),
+                Some(surroundings) => Tags::Numbers(&surroundings.labels),
+                None => {
+                    let labels = self.namespace_labels(&pod.name.namespace, at);
+                    Tags::Seen(Seen::of_namespace(&pod.name.namespace, labels))
+                }
             },
-            selection: indexed.map(|indexed| &indexed.selection),
+            profile: indexed
+                .map(|(_, profile)| profile)
+                .filter(|profile| profile.since <= at),
             home: surroundings.map(|surroundings| &**surroundings),
         }
     }
@@ -380,12 +399,10 @@ impl Policies {
 }
 
 /// A namespace's labels as they are now. One whose object is not known has the built-in label only.
-fn namespace_terms(namespaces: &Versioned<Str, Arc<Namespace>>, terms: &mut Terms, name: &Str) -> Box<[Term]> {
-    let built_in = Str::from(NAMESPACE_NAME);
-    let object = namespaces.latest(name);
-    let mut labels = object.map_or_else(Box::default, |object| terms.labels(&object.labels));
-    if object.is_none_or(|object| object.labels.get(NAMESPACE_NAME).is_none()) {
-        labels = labels.iter().copied().chain([terms.label(&built_in, name)]).collect();
-    }
-    labels
+fn namespace_labels(namespaces: &Versioned<Str, Arc<Namespace>>, terms: &mut Terms, name: &Str) -> LabelSet {
+    let key = Str::from(NAMESPACE_NAME);
+    let none = Labels::default();
+    let labels = namespaces.latest(name).map_or(&none, |namespace| &namespace.labels);
+    let built_in = labels.get(NAMESPACE_NAME).is_none().then_some((&key, name));
+    terms.labels_and(labels, built_in)
 }

@@ -8,16 +8,14 @@
 //! Within a tier, the first rule that matches decides: policies by ascending priority, rules top down. Of policies with one
 //! priority any may come first, so every answer is kept that some order gives.
 
-use std::net::IpAddr;
-
 use super::cluster_policies::{CompiledCluster, PodChooser, effect};
 use super::explain::{cluster_name, rule_id};
+use super::faults::faulty;
 use super::matching::{Scene, any};
 use super::remedy::accepted;
 use super::worlds::{Answers, Open, Role, Truth};
-use super::{Decision, Direction, NearMiss, Policies, RuleId, Unmet};
-use crate::objects::{Action, ClusterPeer, ClusterPort, ClusterRule, Pod, Selector, Tier};
-use crate::time::Time;
+use super::{Decision, Direction, NearMiss, RuleId, Unmet};
+use crate::objects::{Action, ClusterPeer, ClusterPort, ClusterRule, Pod, Tier};
 
 /// What a tier, or a policy of it, may do with the attempt.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -84,6 +82,14 @@ impl Deciding<'_> {
     }
 }
 
+/// Whether any of two policies of a tier may come first, by their priorities; `a` is not greater.
+fn have_no_order(a: Option<u16>, b: Option<u16>) -> bool {
+    if faulty!(EqualsInOrder) {
+        return a.is_none();
+    }
+    a == b || a.is_none() || faulty!(IgnorePriority)
+}
+
 impl<'a> Scene<'a> {
     /// The possible answers for a pod with an address of its own.
     pub(super) fn answers_through_tiers(&self) -> Answers {
@@ -101,7 +107,8 @@ impl<'a> Scene<'a> {
 
     fn answers_behind_admin_tier(&self, open: &mut u8) -> Answers {
         let answers = self.answers_of_network_policies();
-        if answers != Answers::one(Decision::NotIsolated) {
+        let is_final = answers != Answers::one(Decision::NotIsolated) && !faulty!(NetworkPoliciesAreNotFinal);
+        if is_final || faulty!(NoBaseline) {
             return answers;
         }
         let baseline = self.outcomes(Tier::Baseline, open);
@@ -115,23 +122,34 @@ impl<'a> Scene<'a> {
     /// Whether cluster-wide policies are asked at all. "A Pod connecting to its own Pod IP is not subject to CNP", through a
     /// Service it is (network-policy-api, API overview).
     fn has_tiers(&self) -> bool {
-        !self.policies.cluster.versions().is_empty() && !self.is_within_pod()
+        let any = match self.subject_face.and_then(|face| face.applying()) {
+            Some(applying) => !applying.is_empty(),
+            None => !self.policies.cluster.versions().is_empty(),
+        };
+        any && (!self.is_within_pod() || faulty!(TiersWithinPod))
     }
 
     fn is_within_pod(&self) -> bool {
         let own = |pod: &Pod| self.dialled.is_none_or(|dialled| pod.addresses.contains(&dialled.ip()));
-        self.subject.role.is_same_pod(self.peer.role) && self.subject.role.pod().is_some_and(own)
+        let same = matches!((&self.subject_face, &self.peer_face), (Some(a), Some(b)) if a.is_same_pod(b));
+        same && self.subject.role.pod().is_some_and(own)
     }
 
     /// The policies of a tier that apply to the subject, in the order of evaluation.
     fn applying(&self, tier: Tier) -> impl Iterator<Item = &'a CompiledCluster> {
         let face = match self.subject.role {
             Role::Pod(_) => self.subject_face,
+            Role::HostPod { .. } if faulty!(HostPodsAreSubjects) => self.subject_face,
             // hostNetwork pods are not subjects.
             Role::HostPod { .. } | Role::Node(_) | Role::External | Role::Unknown => None,
         };
-        let policies = self.policies.cluster.of_tier(tier, self.at);
-        policies.filter(move |policy| face.is_some_and(|face| policy.selects(&face)))
+        let known = face.and_then(|face| face.applying());
+        let found = face.filter(|_| known.is_none()).into_iter().flat_map(move |face| {
+            let policies = self.policies.cluster.of_tier(tier, self.at);
+            policies.filter(move |policy| policy.selects(&face))
+        });
+        let known = known.map_or(&[][..], |applying| applying.of_tier(tier));
+        known.iter().map(|policy| &**policy).chain(found)
     }
 
     fn outcomes(&self, tier: Tier, open: &mut u8) -> Outcomes {
@@ -142,7 +160,7 @@ impl<'a> Scene<'a> {
             let priority = policy.policy.priority;
             let outcomes = self.first_match(policy, open);
             group = match group {
-                Some((of, others)) if of == priority || of.is_none() => {
+                Some((of, others)) if have_no_order(of, priority) => {
                     let together = others.or(outcomes);
                     if others.actions() > 0 && outcomes.actions() > 0 && together.actions() > 1 {
                         *open |= Open::EqualPriority as u8;
@@ -173,10 +191,13 @@ impl<'a> Scene<'a> {
         let mut outcomes = Outcomes::default();
         for (rule, choosers) in policy.rules(self.direction) {
             let matches = self.cluster_rule_matches(rule, choosers, open);
+            if faulty!(PassIsNoMatch) && rule.action == Action::Pass {
+                continue;
+            }
             if matches != Truth::No {
                 outcomes.add(effect(rule));
             }
-            if matches == Truth::Yes {
+            if matches == Truth::Yes && !faulty!(LaterRulesToo) {
                 return outcomes;
             }
         }
@@ -186,9 +207,9 @@ impl<'a> Scene<'a> {
 
     fn cluster_rule_matches(&self, rule: &ClusterRule, choosers: &[Option<PodChooser>], open: &mut u8) -> Truth {
         if rule.fails_closed {
-            return Truth::from(rule.action != Action::Accept);
+            return Truth::from(rule.action != Action::Accept && !faulty!(FailOpen));
         }
-        let port = if rule.ports.is_empty() {
+        let port = if rule.ports.is_empty() || faulty!(IgnoreTierPorts) {
             Truth::Yes
         } else {
             any(&rule.ports, |port| self.cluster_port_matches(port, open))
@@ -221,13 +242,19 @@ impl<'a> Scene<'a> {
                 Truth::from(pod.is_some_and(|(face, chooser)| chooser.holds(set, face)))
             }
             (ClusterPeer::Pods(_), Role::Unknown) => Truth::Maybe.noting(Open::Peer, open),
+            (ClusterPeer::Pods(_), Role::HostPod { .. }) if faulty!(HostPodsArePeers) => Truth::Yes,
             // hostNetwork pods are not matched as pods.
             (ClusterPeer::Pods(_), Role::HostPod { .. } | Role::Node(_) | Role::External) => Truth::No,
             (ClusterPeer::Nodes(_), Role::Pod(_)) => Truth::No,
-            (ClusterPeer::Nodes(nodes), _) => Truth::from(self.policies.any_node_with(address, nodes, self.at)),
+            (ClusterPeer::Nodes(selector), _) => {
+                let mut nodes = self.policies.nodes.with_address(address, self.at);
+                Truth::from(nodes.any(|node| selector.matches(&node.labels) || faulty!(AnyNode)))
+            }
+            (ClusterPeer::Networks(_), Role::Pod(_)) if faulty!(NetworksMissPods) => Truth::No,
             (ClusterPeer::Networks(networks), _) => {
                 Truth::from(networks.iter().any(|network| network.contains(address)))
             }
+            (ClusterPeer::Domains(_), _) if faulty!(NamesResolveToNothing) => Truth::No,
             (ClusterPeer::Domains(_), _) => Truth::Maybe.noting(Open::DomainName, open),
         }
     }
@@ -310,13 +337,5 @@ impl<'a> Scene<'a> {
             .filter(move |_| asked)
             .flat_map(|tier| self.applying(tier))
             .filter(|policy| self.first_match(policy, &mut 0).actions() > 0)
-    }
-}
-
-impl Policies {
-    /// Whether a node that the selector matches has the address.
-    fn any_node_with(&self, address: IpAddr, selector: &Selector, at: Time) -> bool {
-        let mut nodes = self.nodes.iter_at(at);
-        nodes.any(|(_, node)| node.addresses.contains(&address) && selector.matches(&node.labels))
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Answer, Query, ask, destination, edited, manifest, patch, source};
 use crate::cluster::read_manifest;
 use crate::objects::{Change, Object};
-use crate::policy::tests::equal::objects;
+use crate::policy::tests::generated::objects;
 use crate::policy::{self, Decision};
 use crate::time::Time;
 use crate::world::World;

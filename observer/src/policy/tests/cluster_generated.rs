@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::cluster_text::{action, cluster_policy};
-use super::equal::SELECTORS;
+use super::generated::SELECTORS;
 use crate::objects::{Action, ClusterPolicy, ClusterRule};
 
 /// A cluster-wide policy in words: head, subject, ingress rules, egress rules.

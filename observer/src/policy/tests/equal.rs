@@ -7,176 +7,20 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use proptest::sample::{select, subsequence};
+use proptest::sample::select;
 use proptest::test_runner::{TestError, TestRunner};
 
 use super::cluster_generated::{ClusterText, cluster_policies, read_cluster_policy};
 use super::cluster_text::node;
-use super::fixtures::{Cluster, container_port, egress, ingress, labels, name, namespace, rule};
+use super::fixtures::{Cluster, labels, name, namespace};
+use super::generated::{LABELS, NAMESPACES, PodText, PolicyText, cluster, newest, pods, policies};
 use super::nearest::remedies_work;
-use crate::objects::{Change, Kind, NetworkPolicy, Object, Pod, Protocol, Rule};
+use crate::objects::{Change, ClusterPolicy, Kind, Name, Object, Pod};
 use crate::policy::reference::{Moment, answers};
 use crate::policy::{Decision, Direction, DirectionDecided, Policies, Question, Undecidable};
 use crate::time::Time;
 
-const LABELS: [&str; 6] = ["", "a=x", "a=y", "a=x,b=x", "a=,b=y", "b=x"];
-pub(super) const SELECTORS: [&str; 14] = [
-    "",
-    "",
-    "a=x",
-    "a=x",
-    "a=y",
-    "b=x",
-    "a=",
-    "a=x, b=x",
-    "a in (x y)",
-    "a notin (x)",
-    "b notin (x y), a",
-    "a",
-    "!b",
-    "!a, b notin (y)",
-];
-const NAMESPACES: [&str; 3] = ["n", "m", "gone"];
-const BLOCKS: [&str; 8] = [
-    "0.0.0.0/0",
-    "::/0",
-    "10.0.0.2/31",
-    "10.0.0.9/8 except 10.0.0.2/32",
-    "192.168.0.0/16",
-    "1.2.0.0/15 except 1.2.3.0/24 except 1.3.0.0/16",
-    "fd00::2/127",
-    "2001:db8::/32 except 2001:db8:1::/48",
-];
-const PORTS: [&str; 10] = [
-    "TCP",
-    "TCP 80",
-    "TCP 79-81",
-    "TCP 81-90",
-    "UDP 80",
-    "UDP",
-    "SCTP",
-    "TCP http",
-    "UDP http",
-    "TCP other",
-];
 const ASKED: [&str; 5] = ["TCP 80", "TCP 81", "UDP 80", "SCTP 80", "TCP 8080"];
-
-/// A policy in words.
-#[derive(Clone, Debug)]
-struct PolicyText {
-    of: String,
-    pods: &'static str,
-    ingress: Option<Vec<RuleText>>,
-    egress: Option<Vec<RuleText>>,
-}
-
-/// A rule in words: peers, ports.
-type RuleText = (Vec<String>, Vec<&'static str>);
-
-/// Labels, which container ports, and on which node a pod is, if any.
-type PodText = (&'static str, usize, Option<&'static str>);
-
-fn peers() -> impl Strategy<Value = String> {
-    let namespaces = select(&[
-        "ns",
-        "ns a=x",
-        "ns a",
-        "ns !a",
-        "ns a notin (x), b notin (y)",
-        "ns kubernetes.io/metadata.name=gone",
-        "ns kubernetes.io/metadata.name in (n m)",
-    ]);
-    prop_oneof![
-        select(&SELECTORS).prop_map(|pods| format!("pods {pods}")),
-        namespaces.clone().prop_map(String::from),
-        (namespaces, select(&SELECTORS)).prop_map(|(namespace, pods)| format!("{namespace} / pods {pods}")),
-        select(&BLOCKS).prop_map(|block| format!("block {block}")),
-    ]
-}
-
-fn rules() -> impl Strategy<Value = Option<Vec<RuleText>>> {
-    let ports = subsequence(PORTS.to_vec(), 0..3);
-    let rule = (prop::collection::vec(peers(), 0..3), ports);
-    prop_oneof![
-        1 => Just(None),
-        3 => prop::collection::vec(rule, 0..3).prop_map(Some),
-    ]
-}
-
-fn policies(most: usize) -> impl Strategy<Value = Vec<PolicyText>> {
-    let policy = (select(&NAMESPACES), select(&SELECTORS), rules(), rules(), 0..4_u8);
-    let policy = policy.prop_map(|(namespace, pods, ingress, egress, number)| PolicyText {
-        of: format!("{namespace}/p{number}"),
-        pods,
-        ingress,
-        egress,
-    });
-    prop::collection::vec(policy, 0..=most)
-}
-
-fn pods() -> impl Strategy<Value = Vec<PodText>> {
-    let node = select(&[Some("n1"), Some("n1"), Some("n2"), None]);
-    prop::collection::vec((select(&LABELS), 0..4_usize, node), 6)
-}
-
-impl PolicyText {
-    fn policy(&self) -> NetworkPolicy {
-        let read = |rules: &Option<Vec<RuleText>>| -> Vec<Rule> {
-            let rules = rules.iter().flatten();
-            rules
-                .map(|(peers, ports)| rule(&peers.iter().map(String::as_str).collect::<Vec<_>>(), ports))
-                .collect()
-        };
-        let (into, out) = (read(&self.ingress), read(&self.egress));
-        NetworkPolicy {
-            isolates_egress: self.egress.is_some(),
-            isolates_ingress: self.ingress.is_some(),
-            egress: out.clone(),
-            ..match self.ingress {
-                Some(_) => ingress(&self.of, self.pods, &into),
-                None => egress(&self.of, self.pods, &out),
-            }
-        }
-    }
-}
-
-/// Pods `n/0` to `gone/2`; the last is a hostNetwork pod, a candidate on its node.
-fn cluster(pods: &[PodText], namespace_labels: &[&str]) -> Cluster {
-    let mut cluster = Cluster::new();
-    for (name, labels) in NAMESPACES.iter().zip(namespace_labels) {
-        cluster = cluster.namespace(name, labels);
-    }
-    for (index, (labels, ports, node)) in pods.iter().enumerate() {
-        let of = format!("{}/{index}", NAMESPACES[index % 3]);
-        cluster = cluster.pod_with(&of, labels, |pod| {
-            pod.node = node.map(Into::into);
-            pod.host_network = index == 5;
-            pod.ports = [
-                container_port("http", 80, Protocol::Tcp),
-                container_port("http", 80, Protocol::Udp),
-                container_port("other", 8080, Protocol::Tcp),
-            ]
-            .into_iter()
-            .take(*ports)
-            .collect();
-        });
-    }
-    cluster
-}
-
-prop_compose! {
-    /// Everything of a generated cluster: six pods, two namespaces and a few policies.
-    pub(crate) fn objects()(policies in policies(3), pods in pods(), n in select(&LABELS)) -> Vec<Object> {
-        let pods = cluster(&pods, &[]).pods.into_iter().map(Object::Pod);
-        let namespaces = [namespace("n", n), namespace("m", "b=x")];
-        let policies = newest(&policies).into_iter();
-        // One that isolates nothing cannot be written: the API server would let it isolate ingress.
-        let policies = policies
-            .filter(|policy| policy.isolates_ingress || policy.isolates_egress)
-            .map(Object::NetworkPolicy);
-        namespaces.into_iter().chain(pods).chain(policies).collect()
-    }
-}
 
 const PARTIES: [&str; 14] = [
     "n/0",
@@ -232,17 +76,6 @@ fn both(policies: &Policies, question: &Question) -> [(Direction, DirectionDecid
     ]
 }
 
-/// Later policies of the same name replace earlier ones.
-fn newest(policies: &[PolicyText]) -> Vec<Arc<NetworkPolicy>> {
-    let mut all: Vec<Arc<NetworkPolicy>> = Vec::new();
-    for policy in policies {
-        let policy = policy.policy();
-        all.retain(|other| other.name != policy.name);
-        all.push(Arc::new(policy));
-    }
-    all
-}
-
 fn moment(policies: &[PolicyText], namespace_labels: &[&str]) -> Moment {
     let namespaces = NAMESPACES.iter().zip(namespace_labels).map(|(name, labels)| {
         let Object::Namespace(namespace) = namespace(name, labels) else {
@@ -289,9 +122,15 @@ pub(super) fn counterexample(comparison: Comparison, runner: &mut TestRunner) ->
     }
     match comparison {
         Comparison::AtRest => {
-            let clusters = (policies(6), pods(), select(&LABELS), select(&LABELS));
-            told(runner.run(&clusters, |(policies, pods, n, m)| {
-                is_equal(&policies, &pods, [n, m], &[])
+            let clusters = (
+                policies(6),
+                pods(),
+                select(&LABELS),
+                select(&LABELS),
+                cluster_policies(),
+            );
+            told(runner.run(&clusters, |(policies, pods, n, m, tiers)| {
+                is_equal(&policies, &pods, [n, m], &tiers)
             }))
         }
         Comparison::InTime => {
@@ -301,11 +140,33 @@ pub(super) fn counterexample(comparison: Comparison, runner: &mut TestRunner) ->
     }
 }
 
-/// Policies that change, labels of a namespace and of a pod, and whether policies that are there are removed.
-type Step = (Vec<PolicyText>, &'static str, &'static str, bool);
+/// Policies that change, labels of a namespace, of a pod and of a node, and whether policies that are there are removed.
+#[derive(Clone, Debug)]
+struct Step {
+    policies: Vec<PolicyText>,
+    tiers: Vec<ClusterText>,
+    namespace: &'static str,
+    pod: &'static str,
+    node: &'static str,
+    remove: bool,
+}
+
+prop_compose! {
+    fn step()(
+        policies in policies(1),
+        tiers in cluster_policies(),
+        namespace in select(&LABELS),
+        pod in select(&LABELS),
+        node in select(&LABELS),
+        remove in any::<bool>(),
+    ) -> Step {
+        let tiers = tiers.into_iter().take(1).collect();
+        Step { policies, tiers, namespace, pod, node, remove }
+    }
+}
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec((policies(1), select(&LABELS), select(&LABELS), any::<bool>()), 1..6)
+    prop::collection::vec(step(), 1..6)
 }
 
 fn is_equal(
@@ -346,29 +207,47 @@ fn every_version_is_asked(pods: &[PodText], steps: Vec<Step>) -> Result<(), Test
     let mut text: Vec<PolicyText> = Vec::new();
     let mut moments = vec![(Time::BEGINNING, moment(&[], &["", ""]))];
     let mut relabelled = cluster.find("n/0");
-    for (second, (policies, namespace_labels, pod_labels, remove)) in (10..).zip(steps) {
+    let mut tiers: Vec<Arc<ClusterPolicy>> = Vec::new();
+    for (second, step) in (10..).zip(steps) {
         let at = Time(second * 1_000_000_000);
         let changed = text.clone();
-        for policy in &policies {
-            if remove && changed.iter().any(|other| other.of == policy.of) {
+        for policy in &step.policies {
+            if step.remove && changed.iter().any(|other| other.of == policy.of) {
                 text.retain(|other| other.of != policy.of);
-                cluster
-                    .policies
-                    .apply(&Change::Remove(Kind::NetworkPolicy, name(&policy.of)), at);
+                let gone = Change::Remove(Kind::NetworkPolicy, name(&policy.of));
+                cluster.policies.apply(&gone, at);
             } else {
                 text.push(policy.clone());
                 cluster.set(Object::NetworkPolicy(Arc::new(policy.policy())), at);
             }
         }
-        cluster.set(namespace("n", namespace_labels), at);
+        for policy in step.tiers.iter().map(read_cluster_policy) {
+            let same = |other: &Arc<ClusterPolicy>| other.kind == policy.kind && other.name == policy.name;
+            let known = tiers.iter().any(same);
+            tiers.retain(|other| !same(other));
+            if step.remove && known {
+                let gone = Change::Remove(policy.kind.kind(), Name::new("", policy.name.clone()));
+                cluster.policies.apply(&gone, at);
+            } else {
+                tiers.push(policy.clone());
+                cluster.set(Object::ClusterPolicy(policy), at);
+            }
+        }
+        let node = node("n1", step.node, &["192.168.0.1", "fd99::1"]);
+        cluster.set(node.clone(), at);
+        cluster.set(namespace("n", step.namespace), at);
         relabelled = Arc::new(Pod {
-            labels: labels(pod_labels),
+            labels: labels(step.pod),
             ..(*relabelled).clone()
         });
         cluster.set(Object::Pod(relabelled.clone()), at);
         cluster.pods[0] = relabelled.clone();
-        let mut now = moment(&text, &[namespace_labels, ""]);
+        let mut now = moment(&text, &[step.namespace, ""]);
         now.pods.push(relabelled.clone());
+        now.cluster.clone_from(&tiers);
+        if let Object::Node(node) = node {
+            now.nodes.push(node);
+        }
         moments.push((at, now));
         if second % 2 == 0 {
             cluster.policies.prune(at);

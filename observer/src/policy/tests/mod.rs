@@ -3,8 +3,9 @@
 mod cluster_generated;
 mod cluster_policies;
 pub(crate) mod cluster_text;
-pub(crate) mod equal;
+mod equal;
 pub(crate) mod fixtures;
+pub(crate) mod generated;
 mod mutations;
 mod nearest;
 mod open_corners;
