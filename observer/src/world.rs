@@ -6,6 +6,8 @@
 //!                          └─→ Surroundings for the tracker
 //! ```
 
+mod view;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -13,8 +15,9 @@ use crate::attempt::{Attempt, Surroundings};
 use crate::diagnosis::{Assessment, NodeState};
 use crate::endpoint::{Endpoint, Endpoints, Identity, OwnNode, Unknown};
 use crate::objects::{Change, Protocol};
-use crate::policy::{self, Party, Policies, Question, Verdict, Who};
+use crate::policy::{self, Caveat, Party, Policies, Question, Verdict, Who};
 use crate::time::Time;
+use view::View;
 
 /// How long superseded versions of objects are kept: the longest an attempt is remembered, with room for late sweeps.
 const HISTORY: Duration = Duration::from_secs(300);
@@ -24,6 +27,7 @@ const HISTORY: Duration = Duration::from_secs(300);
 pub struct World {
     endpoints: Endpoints,
     policies: Policies,
+    view: View,
     own: OwnNode,
 }
 
@@ -34,6 +38,7 @@ impl World {
         Self {
             endpoints: Endpoints::default(),
             policies: Policies::new(policies),
+            view: View::default(),
             own: OwnNode::default(),
         }
     }
@@ -42,6 +47,11 @@ impl World {
     pub fn apply(&mut self, change: &Change, at: Time) {
         self.endpoints.apply(change, at);
         self.policies.apply(change, at);
+        match change {
+            Change::Unheard { since } => self.view.lost(*since),
+            Change::Heard => self.view.caught_up(at),
+            _ => {}
+        }
     }
 
     /// The node's own addresses, or its name, changed.
@@ -54,6 +64,7 @@ impl World {
     pub fn prune(&mut self, now: Time) {
         self.endpoints.prune(now - HISTORY);
         self.policies.prune(now - HISTORY);
+        self.view.prune(now - HISTORY);
     }
 
     /// What the policies say.
@@ -76,7 +87,8 @@ impl World {
         let source = who(attempt.client);
         let destination = who(attempt.server);
         let witnessed = attempt.backend.filter(|backend| *backend != attempt.server).map(who);
-        let (verdict, judged) = self.judge(&attempt, &source, &destination, witnessed.as_ref());
+        let (mut verdict, judged) = self.judge(&attempt, &source, &destination, witnessed.as_ref());
+        verdict.caveats.extend(self.view.age(at).map(Caveat::OldView));
         let backend = witnessed.or_else(|| destination.service().and(judged).map(who));
         let target = backend.as_ref().unwrap_or(&destination);
         attempt.recent_success = attempt.recent_success.filter(|&then| self.is_same_pod(target, then));

@@ -378,7 +378,7 @@ fn doubted(good: &Good, scopes: Vec<Scope>) -> Scope {
     for scope in of_objects.chain(good.foreign.values().cloned()).chain(scopes) {
         match scope {
             Scope::Everything => return Scope::Everything,
-            Scope::Namespaces(names) => namespaces.extend(names),
+            Scope::Namespaces(names) | Scope::Addresses(names) => namespaces.extend(names),
         }
     }
     if namespaces.is_empty() {

@@ -5,7 +5,7 @@
 use super::drops::{self, Stage};
 use super::facts::{Absence, Facts};
 use super::table::{no_way, no_way_stage};
-use super::{Cause, Confidence, service};
+use super::{Cause, Confidence, service, words};
 use crate::attempt::{Origin, Outcome, Place, Reach};
 
 /// From so many answered attempts on one edge, a denial that is not enforced is probable.
@@ -40,6 +40,13 @@ pub(super) fn grade(facts: Facts<'_>, cause: Cause) -> Grade {
         Cause::AbortedByClient => Grade::plain(Confidence::Probable),
         Cause::Undecidable => Grade::plain(Confidence::Undecidable),
     };
+    if let Some(age) = facts.view_age().filter(|_| rests_on_objects(cause)) {
+        grade.confidence = grade.confidence.min(Confidence::Possible);
+        grade.why.push(format!(
+            "changes in the cluster had not been heard of for {}",
+            words::span(age)
+        ));
+    }
     if facts.all.attempt.lost && grade.confidence > Confidence::Possible {
         grade.confidence = one_less(grade.confidence);
         grade
@@ -47,6 +54,31 @@ pub(super) fn grade(facts: Facts<'_>, cause: Cause) -> Grade {
             .push("less sure, since events were lost on this node meanwhile".into());
     }
     grade
+}
+
+/// Other policies, Services or pods would make it another cause.
+fn rests_on_objects(cause: Cause) -> bool {
+    match cause {
+        Cause::NotEnforced
+        | Cause::PolicyEgress
+        | Cause::PolicyIngress
+        | Cause::PolicyBoth
+        | Cause::PolicyRejected
+        | Cause::NoEndpoints
+        | Cause::BackendNotReady
+        | Cause::NoLocalEndpoint
+        | Cause::NoSuchServicePort
+        | Cause::UnknownServiceAddress
+        | Cause::StaleAddress
+        | Cause::BlockedNotByPolicy => true,
+        Cause::AppNotListening
+        | Cause::AcceptQueueFull
+        | Cause::Unanswered
+        | Cause::AnswerLost
+        | Cause::RefusedByUnknown
+        | Cause::AbortedByClient
+        | Cause::Undecidable => false,
+    }
 }
 
 impl Grade {
@@ -216,7 +248,7 @@ fn no_target(facts: Facts<'_>, cause: Cause) -> Grade {
 fn blocked(facts: Facts<'_>) -> Grade {
     let way = no_way(facts);
     let not_sent = facts.all.attempt.reach == Reach::NotSent;
-    if !way && !facts.all.verdict.caveats.is_empty() {
+    if !way && facts.answer_disputed() {
         let why = "implementations differ in a case like this: with some CNIs the policies deny it";
         return Grade::of(Confidence::Possible, why);
     }

@@ -1,5 +1,7 @@
 //! The facts of an assessment that the table and the confidence rules ask for, by name.
 
+use std::time::Duration;
+
 use super::Assessment;
 use super::drops::{self, Stage};
 use crate::attempt::{DestinationHook, Direction, Drop, Hook, Icmp, Listener, Origin, Outcome, Place, Reach, Segment};
@@ -160,5 +162,19 @@ impl<'a> Facts<'a> {
         caveats
             .iter()
             .any(|caveat| matches!(caveat, Caveat::BlockOnService | Caveat::Hairpin))
+    }
+
+    /// Another reading of the specification, or another implementation, would answer differently.
+    pub(super) fn answer_disputed(self) -> bool {
+        let caveats = &self.all.verdict.caveats;
+        caveats.iter().any(|caveat| !matches!(caveat, Caveat::OldView(_)))
+    }
+
+    /// For how long changes in the cluster had not been heard of, if that is to be told.
+    pub(super) fn view_age(self) -> Option<Duration> {
+        self.all.verdict.caveats.iter().find_map(|caveat| match caveat {
+            Caveat::OldView(age) => Some(*age),
+            _ => None,
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! Words for what is told in reasons, evidence and text: addresses, ICMP errors, drops, durations.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -61,8 +62,8 @@ pub(crate) fn drop(drop: &Drop) -> String {
 }
 
 /// What another reading would turn.
-pub(crate) fn caveat(caveat: Caveat) -> &'static str {
-    match caveat {
+pub(crate) fn caveat(caveat: Caveat) -> Cow<'static, str> {
+    let text = match caveat {
         Caveat::BlockOnPod => {
             "an ipBlock matched a pod's address, as Kubernetes specifies; Cilium does not do so by default"
         }
@@ -70,7 +71,13 @@ pub(crate) fn caveat(caveat: Caveat) -> &'static str {
             "an ipBlock would answer otherwise for the Service's address; policies see the backend's"
         }
         Caveat::Hairpin => "a pod reaches itself through a Service: implementations differ",
-    }
+        Caveat::OldView(age) => {
+            let age = span(age);
+            return format!("changes in the cluster had not been heard of for {age}: the objects may be others by now")
+                .into();
+        }
+    };
+    text.into()
 }
 
 /// A duration as people read it: three digits and a unit.

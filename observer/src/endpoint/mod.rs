@@ -78,6 +78,10 @@ impl Endpoints {
                 | Kind::BaselineAdminNetworkPolicy,
                 _,
             )
+            | Change::Unsynced
+            | Change::Synced
+            | Change::Unheard { .. }
+            | Change::Heard
             | Change::Doubt { .. }
             | Change::Clear { .. }
             | Change::Foreign { .. }

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
+use crate::time::Time;
+
 pub use cluster_policy::{
     Action, ClusterPeer, ClusterPolicy, ClusterPolicyKind, ClusterPort, ClusterRule, PodSet, Tier,
 };
@@ -170,6 +172,8 @@ pub enum Scope {
     Everything,
     /// These namespaces only.
     Namespaces(Vec<Str>),
+    /// Whoever is not known as a pod, what a Service leads to, and the pods of these namespaces.
+    Addresses(Vec<Str>),
 }
 
 /// One change of what is known of the cluster. Its time is an argument beside it: [`crate::time::Time::BEGINNING`] for what the
@@ -180,16 +184,28 @@ pub enum Change {
     Set(Object),
     /// The object is gone.
     Remove(Kind, Name),
-    /// What `source` (a file) says can no longer be read; its last good objects stay. Verdicts in this scope are in doubt.
+    /// The first full list of the objects is still to come: until [`Self::Synced`] there are no verdicts.
+    Unsynced,
+    /// The objects are all there.
+    Synced,
+    /// Changes have not been heard of since `since`.
+    Unheard {
+        /// The last time at which they were.
+        since: Time,
+    },
+    /// Every change until now has been told again.
+    Heard,
+    /// What `source` (a file, an object, or all objects of a kind) says can no longer be read; its last good objects stay.
+    /// Verdicts in this scope are in doubt.
     Doubt {
-        /// The file.
+        /// The file, the object or the kind.
         source: Str,
         /// What it may concern.
         scope: Scope,
     },
     /// `source` can be read again, or is gone: the doubt is over.
     Clear {
-        /// The file.
+        /// The file, the object or the kind.
         source: Str,
     },
     /// There is a policy of a kind that is not evaluated (Cilium's, Calico's …). It may select any pod in

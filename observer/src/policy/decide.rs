@@ -6,7 +6,7 @@ use super::matching::{Scene, isolates};
 use super::store::Touched;
 use super::worlds::{Answers, Open, Role, Side, Truth, sides};
 use super::{Decision, Direction, Party, Policies, Question, Undecidable, Who};
-use crate::objects::{Pod, Scope};
+use crate::objects::{Pod, Scope, Str};
 use crate::time::Time;
 
 /// What the policies say, without why.
@@ -67,10 +67,12 @@ impl Policies {
     /// the propagation window, since any of its SYNs may have been the one that was let through, or not.
     #[must_use]
     pub fn decide_until(&self, question: &Question, until: Time) -> Decided {
+        let doubt = self.doubt(question, until);
         if !self.knows_anything() {
+            let open = || DirectionDecided::open(doubt.map_or(Undecidable::NoObjects, |(why, _)| why.clone()));
             return Decided {
-                egress: DirectionDecided::open(Undecidable::NoObjects),
-                ingress: DirectionDecided::open(Undecidable::NoObjects),
+                egress: open(),
+                ingress: open(),
             };
         }
         // Both directions are about the same pods.
@@ -82,7 +84,7 @@ impl Policies {
             egress: self.direction(question, Direction::Egress, until, &known),
             ingress: self.direction(question, Direction::Ingress, until, &known),
         };
-        if let Some((why, everything)) = self.doubt(question, until) {
+        if let Some((why, everything)) = doubt {
             for direction in [&mut decided.egress, &mut decided.ingress] {
                 if everything || direction.decision != Decision::NotApplicable {
                     *direction = DirectionDecided::open(why.clone());
@@ -195,18 +197,23 @@ impl Policies {
         Side { role, ..side }
     }
 
-    /// A file in doubt, or a policy that is not evaluated, that may concern the question; and whether it may concern
-    /// anything at all: a file that cannot be read may hold the pod that an address belongs to.
+    /// Objects in doubt, or a policy that is not evaluated, that may concern the question; and whether it may concern
+    /// anything at all: what cannot be read may be the pod that an address belongs to.
     fn doubt(&self, question: &Question, until: Time) -> Option<(&Undecidable, bool)> {
+        let parties = || [&question.source, &question.destination].into_iter();
+        let touches = |namespaces: &[Str]| {
+            parties().any(|party| {
+                may_be_in(party, |namespace| {
+                    namespaces.iter().any(|doubted| **doubted == *namespace)
+                })
+            })
+        };
         self.doubts(question.at, until).find_map(|(why, scope)| match scope {
-            Scope::Everything => Some((why, matches!(why, Undecidable::ObjectsInDoubt { .. }))),
-            Scope::Namespaces(namespaces) => {
-                let concerned = [&question.source, &question.destination].into_iter().any(|party| {
-                    may_be_in(party, |namespace| {
-                        namespaces.iter().any(|doubted| **doubted == *namespace)
-                    })
-                });
-                concerned.then_some((why, false))
+            Scope::Everything => Some((why, !matches!(why, Undecidable::ForeignPolicy { .. }))),
+            Scope::Namespaces(namespaces) => touches(namespaces).then_some((why, false)),
+            Scope::Addresses(namespaces) => {
+                let translated = question.dialled.is_some();
+                (translated || parties().any(is_no_pod) || touches(namespaces)).then_some((why, true))
             }
         })
     }
@@ -247,6 +254,14 @@ fn concerns(what: &Touched, question: &Question) -> bool {
         Touched::ClusterPolicies => true,
         // Pods' addresses are never nodes'.
         Touched::Nodes => !matches!(&question.destination.who, Who::Pod(pod) if !pod.host_network),
+    }
+}
+
+/// Not known as a pod with addresses of its own.
+fn is_no_pod(party: &Party) -> bool {
+    match &party.who {
+        Who::Pod(pod) | Who::Rewritten { pod } => pod.host_network,
+        Who::Node { .. } | Who::External | Who::Unknown => true,
     }
 }
 

@@ -62,7 +62,7 @@ pub struct Policies {
     pub(super) api_server: Vec<IpAddr>,
     /// What changed while running, oldest first. Grows with changes, cut by [`Self::prune`].
     pub(super) log: VecDeque<(Time, Touched)>,
-    /// Files that could not be read, and when.
+    /// What could not be read, and when.
     doubts: Vec<Doubt>,
     /// An object of any kind was ever known.
     any: bool,
@@ -148,6 +148,10 @@ impl Policies {
             }
             Change::Remove(Kind::Service, name) if is_api_server(name) => self.api_server.clear(),
             Change::Remove(Kind::Service | Kind::EndpointSlice, _) => {}
+            Change::Unsynced => self.begin_doubt(Undecidable::NotSynced, &Scope::Everything, at),
+            Change::Synced => self.end_doubt(&Undecidable::NotSynced, at),
+            // How old the view is goes beyond the policies: `world` knows.
+            Change::Unheard { .. } | Change::Heard => {}
             Change::Doubt { source, scope } => {
                 self.begin_doubt(Undecidable::ObjectsInDoubt { source: source.clone() }, scope, at);
             }

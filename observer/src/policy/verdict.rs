@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnetwork::IpNetwork;
 
@@ -189,9 +190,9 @@ pub enum Undecidable {
     NoTarget,
     /// Policies, pods or namespaces changed just then, and before and after differ.
     Changing,
-    /// A file that may concern it can no longer be read.
+    /// Objects that may concern it cannot be read.
     ObjectsInDoubt {
-        /// The file.
+        /// The file, the object or the kind.
         source: Str,
     },
     /// A policy of the CNI's own kind also selects the pod.
@@ -393,6 +394,8 @@ pub enum Caveat {
     BlockOnService,
     /// A pod reached itself through a Service: implementations differ.
     Hairpin,
+    /// Changes in the cluster had not been heard of for so long.
+    OldView(Duration),
 }
 
 /// A policy changed.

@@ -60,7 +60,7 @@ impl AnswerRecord {
             .verdict
             .caveats
             .iter()
-            .map(|caveat| words::caveat(*caveat).to_owned());
+            .map(|caveat| words::caveat(*caveat).into_owned());
         Self {
             schema: SCHEMA,
             kind: "answer",

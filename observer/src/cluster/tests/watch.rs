@@ -70,7 +70,7 @@ impl Folder {
         let root = format!("{}/", self.path().display());
         let scope = |scope: &Scope| match scope {
             Scope::Everything => "everything".to_owned(),
-            Scope::Namespaces(names) => names.join(","),
+            Scope::Namespaces(names) | Scope::Addresses(names) => names.join(","),
         };
         changes
             .iter()
@@ -81,6 +81,7 @@ impl Folder {
                 Change::Clear { source } => format!("clear {}", source.replace(&root, "")),
                 Change::Foreign { policy, scope: of } => format!("foreign {policy} {}", scope(of)),
                 Change::ForeignGone { policy } => format!("gone {policy}"),
+                of_an_api => format!("{of_an_api:?}"),
             })
             .collect()
     }

@@ -57,7 +57,7 @@ pub(crate) fn open_answer(reason: &Undecidable) -> String {
         Undecidable::NoTarget => "the Service has no backend to judge",
         Undecidable::Changing => "policies, pods or namespaces changed just then, and the answer changed with them",
         Undecidable::ObjectsInDoubt { source } => {
-            return format!("{source} can no longer be read, and it may concern this");
+            return format!("{source} cannot be read, and it may concern this");
         }
         Undecidable::ForeignPolicy { policy } => {
             return format!("{policy} also selects the pod, and the CNI's own policies are not judged");

@@ -223,7 +223,9 @@ impl<'a> Scope<'a> {
     pub(super) fn is_foreign(&self, namespace: &Str) -> bool {
         self.objects.foreign.iter().any(|scope| match scope {
             crate::objects::Scope::Everything => true,
-            crate::objects::Scope::Namespaces(names) => names.contains(namespace),
+            crate::objects::Scope::Namespaces(names) | crate::objects::Scope::Addresses(names) => {
+                names.contains(namespace)
+            }
         })
     }
 }

@@ -273,3 +273,49 @@ fn a_pod_that_is_in_no_object_is_judged_by_the_question() {
     cluster.set(object, Time(5));
     cluster.check("y/b -> x/new : TCP 80 = open, denied");
 }
+
+#[test]
+fn addresses_in_doubt_leave_open_whoever_is_no_known_pod() {
+    let mut cluster = two();
+    let doubt = Change::Doubt {
+        source: "services".into(),
+        scope: Scope::Addresses(vec![]),
+    };
+    cluster.policies.apply(&doubt, Time(500));
+    let ask = |from: &str, to: &str| {
+        let mut question = cluster.question(from, to, "TCP 80", false);
+        question.at = Time(1_000);
+        question
+    };
+    assert_eq!(said(&cluster.policies, &ask("x/a", "y/b")), "open, open");
+    let outside = "objects-in-doubt, objects-in-doubt";
+    assert_eq!(said(&cluster.policies, &ask("1.2.3.4", "y/b")), outside);
+    assert_eq!(said(&cluster.policies, &ask("x/a", "1.2.3.4")), outside);
+    let mut through_service = ask("x/a", "y/b");
+    through_service.dialled = Some(([10, 96, 0, 1], 80).into());
+    assert_eq!(said(&cluster.policies, &through_service), outside);
+    let mut cluster = two();
+    let doubt = Change::Doubt {
+        source: "Pod x/c".into(),
+        scope: Scope::Addresses(vec!["x".into()]),
+    };
+    cluster.policies.apply(&doubt, Time(500));
+    assert_eq!(said(&cluster.policies, &ask("x/a", "y/b")), outside);
+    assert_eq!(said(&cluster.policies, &ask("y/b", "y/b")), "open, open");
+}
+
+#[test]
+fn before_the_first_full_list_nothing_is_decided() {
+    let cluster = two();
+    let mut question = cluster.question("x/a", "y/b", "TCP 80", false);
+    question.at = Time(1_000);
+    let mut waiting = Policies::new(Config::default());
+    waiting.apply(&Change::Unsynced, Time::BEGINNING);
+    assert_eq!(said(&waiting, &question), "not-synced, not-synced");
+    let mut cluster = two();
+    cluster.policies.apply(&Change::Unsynced, Time::BEGINNING);
+    cluster.policies.apply(&Change::Synced, Time(2_000));
+    assert_eq!(said(&cluster.policies, &question), "not-synced, not-synced");
+    question.at = Time(2_000);
+    assert_eq!(said(&cluster.policies, &question), "open, open");
+}
