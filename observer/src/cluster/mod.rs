@@ -1,8 +1,9 @@
-//! Where objects come from: a folder of manifests. The Kubernetes API will be a second source, giving the same changes.
+//! Where objects come from: a folder of manifests, or the Kubernetes API, giving the same changes.
 //!
 //! ```text
 //! folder ─ files → text → documents → API objects → our objects → Change
 //!          folder.rs      document.rs  decode.rs     convert/      store.rs (differences), watch.rs (live)
+//! API ─ kube/ ─────────────────────────────────────┘             kube/table.rs (differences)
 //! ```
 //!
 //! It owns reading, checking as the API server checks, and following. What it gives is valid; what it refuses it names by
@@ -28,7 +29,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
-pub use self::kube::{Access, AccessError};
+pub use self::kube::{Access, AccessError, Cluster, Health, Timing};
 pub use once::{Place, Snapshot};
 pub use problem::{Errors, Problem};
 pub use read::read_manifest;

@@ -48,7 +48,7 @@ pub struct Update {
 }
 
 impl Update {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.loaded.is_empty() && self.changes.is_empty() && self.messages.is_empty()
     }
 }

@@ -60,7 +60,7 @@ pub(super) struct Reader {
 }
 
 /// The followed kinds and where they are served.
-const SERVED: [(&str, &str, Kind); 9] = [
+pub(super) const SERVED: [(&str, &str, Kind); 9] = [
     ("v1", "Pod", Kind::Pod),
     ("v1", "Namespace", Kind::Namespace),
     ("v1", "Service", Kind::Service),
@@ -85,10 +85,10 @@ const SERVED: [(&str, &str, Kind); 9] = [
 ];
 
 /// The API group of the cluster-wide policies.
-const CLUSTER_POLICIES: &str = "policy.networking.k8s.io";
+pub(super) const CLUSTER_POLICIES: &str = "policy.networking.k8s.io";
 
 /// API groups whose policies select pods beside NetworkPolicy, and the kinds that do.
-const FOREIGN: [(&str, &[&str]); 5] = [
+pub(super) const FOREIGN: [(&str, &[&str]); 5] = [
     ("cilium.io", &["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"]),
     ("projectcalico.org", &["NetworkPolicy", "GlobalNetworkPolicy"]),
     ("crd.projectcalico.org", &["NetworkPolicy", "GlobalNetworkPolicy"]),
@@ -104,31 +104,32 @@ const FOREIGN: [(&str, &[&str]); 5] = [
     ),
 ];
 
+/// Reads one object of a kind, as an API server gives it, and its name.
+pub(super) fn read_one(mut value: Value, version: &str, kind: &str) -> (Name, Read) {
+    let path = FieldPath::default();
+    match &mut value {
+        Value::Object(map) => {
+            // The items of a list do not say.
+            map.entry("apiVersion").or_insert_with(|| version.into());
+            map.entry("kind").or_insert_with(|| kind.into());
+            (metadata::peek(&value), read_object(value, &path))
+        }
+        _ => (metadata::peek(&value), refused(path, NO_OBJECT)),
+    }
+}
+
+const NO_OBJECT: &str = "this is no Kubernetes object: an object is a map with apiVersion, kind and metadata";
+
 impl Reader {
     /// Notes something that is no object.
     pub(super) fn refuse(&mut self, path: FieldPath, message: impl Into<String>) {
-        self.found.push(Read {
-            path: FieldPath::default(),
-            label: None,
-            scope: Scope::Everything,
-            what: What::Refused,
-            findings: Findings {
-                errors: vec![Finding {
-                    path,
-                    message: message.into(),
-                }],
-                warnings: Vec::new(),
-            },
-        });
+        self.found.push(refused(path, message));
     }
 
     /// Reads an object; a list is taken apart. `listed` is what the items of a typed list are.
     pub(super) fn read(&mut self, mut value: Value, path: &FieldPath, listed: Option<&(String, String)>) {
         let Value::Object(map) = &mut value else {
-            self.refuse(
-                path.clone(),
-                "this is no Kubernetes object: an object is a map with apiVersion, kind and metadata",
-            );
+            self.refuse(path.clone(), NO_OBJECT);
             return;
         };
         if let Some((version, kind)) = listed {
@@ -146,64 +147,80 @@ impl Reader {
             }
             return;
         }
-        self.read_object(value, path);
+        self.found.push(read_object(value, path));
     }
+}
 
-    fn read_object(&mut self, value: Value, path: &FieldPath) {
-        let text = |field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
-        let (Some(version), Some(kind)) = (text("apiVersion"), text("kind")) else {
-            let missing = if text("apiVersion").is_none() {
-                "apiVersion"
+/// Something that is no object.
+fn refused(path: FieldPath, message: impl Into<String>) -> Read {
+    Read {
+        path: FieldPath::default(),
+        label: None,
+        scope: Scope::Everything,
+        what: What::Refused,
+        findings: Findings {
+            errors: vec![Finding {
+                path,
+                message: message.into(),
+            }],
+            warnings: Vec::new(),
+        },
+    }
+}
+
+fn read_object(value: Value, path: &FieldPath) -> Read {
+    let text = |field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+    let (Some(version), Some(kind)) = (text("apiVersion"), text("kind")) else {
+        let missing = if text("apiVersion").is_none() {
+            "apiVersion"
+        } else {
+            "kind"
+        };
+        return refused(
+            path.clone(),
+            format!("this has no {missing}: an object needs apiVersion, kind and metadata.name"),
+        );
+    };
+    let name = metadata::peek(&value);
+    let label = Some(format!("{kind} {name}"));
+    let mut findings = Findings::default();
+    let (what, scope) = match served(&version, &kind) {
+        Served::As(kind) => {
+            let object = convert(kind, value, &mut findings);
+            let object = object.filter(|_| findings.errors.is_empty());
+            (object.map_or(What::Refused, What::Object), scope_of(kind, &name))
+        }
+        Served::Foreign => {
+            let scope = if name.namespace.is_empty() {
+                Scope::Everything
             } else {
-                "kind"
+                Scope::Namespaces(vec![name.namespace.clone()])
             };
-            self.refuse(
-                path.clone(),
-                format!("this has no {missing}: an object needs apiVersion, kind and metadata.name"),
-            );
-            return;
-        };
-        let name = metadata::peek(&value);
-        let label = Some(format!("{kind} {name}"));
-        let mut findings = Findings::default();
-        let (what, scope) = match served(&version, &kind) {
-            Served::As(kind) => {
-                let object = convert(kind, value, &mut findings);
-                let object = object.filter(|_| findings.errors.is_empty());
-                (object.map_or(What::Refused, What::Object), scope_of(kind, &name))
-            }
-            Served::Foreign => {
-                let scope = if name.namespace.is_empty() {
-                    Scope::Everything
-                } else {
-                    Scope::Namespaces(vec![name.namespace.clone()])
-                };
-                (What::Foreign(intern(&format!("{kind} {name}"))), scope)
-            }
-            Served::Elsewhere(right) => {
-                let at = FieldPath(vec![Step::Key("apiVersion".to_owned())]);
-                findings.errors.push(Finding {
-                    path: at,
-                    message: format!("{version} is not served for {kind}: use {right}"),
-                });
-                (What::Refused, Scope::Namespaces(vec![name.namespace.clone()]))
-            }
-            Served::No => {
-                let named = intern(&format!("{kind} ({version})"));
-                let what = match template::pod(&version, &kind, &value) {
-                    Some(pod) => What::Template(named, Box::new(pod)),
-                    None => What::Unused(named),
-                };
-                (what, Scope::Namespaces(vec![]))
-            }
-        };
-        self.found.push(Read {
-            path: path.clone(),
-            label,
-            scope,
-            what,
-            findings,
-        });
+            (What::Foreign(intern(&format!("{kind} {name}"))), scope)
+        }
+        Served::Elsewhere(right) => {
+            let at = FieldPath(vec![Step::Key("apiVersion".to_owned())]);
+            findings.errors.push(Finding {
+                path: at,
+                message: format!("{version} is not served for {kind}: use {right}"),
+            });
+            (What::Refused, Scope::Namespaces(vec![name.namespace.clone()]))
+        }
+        Served::No => {
+            let named = intern(&format!("{kind} ({version})"));
+            let what = match template::pod(&version, &kind, &value) {
+                Some(pod) => What::Template(named, Box::new(pod)),
+                None => What::Unused(named),
+            };
+            (what, Scope::Namespaces(vec![]))
+        }
+    };
+    Read {
+        path: path.clone(),
+        label,
+        scope,
+        what,
+        findings,
     }
 }
 

@@ -71,6 +71,9 @@ pub enum AccessError {
         "the service account of this pod cannot be used: {0}; set automountServiceAccountToken, or give --kubeconfig PATH"
     )]
     InPod(#[source] InClusterError),
+    /// There is no thread or runtime for it.
+    #[error("the cluster cannot be followed ({0}): allow more threads and files")]
+    NoThread(#[source] std::io::Error),
     /// The certificates, the proxy or the credentials' plugin are of no use.
     #[error("no client for the cluster can be made: {0}")]
     Client(#[source] Box<kube::Error>),

@@ -1,0 +1,60 @@
+//! Asks again and again which policy kinds are served, and with that whether the server answers at all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{sleep, timeout};
+
+use super::Timing;
+use super::kinds::{Directory, directory};
+use super::words::{self, Why};
+
+/// So long is waited at the least between two looks, however often one is wanted.
+const GAP: Duration = Duration::from_secs(2);
+
+/// What a look brought: what is served, or why that is not known.
+pub(super) type Answer = Result<Directory, (Why, String)>;
+
+/// The task that looks. It ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Discovery {
+    answers: mpsc::Receiver<Answer>,
+    sooner: Arc<Notify>,
+}
+
+impl Discovery {
+    /// Begins to look, at once and then at an interval.
+    pub(super) fn start(client: Client, timing: Timing) -> Self {
+        let (sender, answers) = mpsc::channel(1);
+        let sooner = Arc::new(Notify::new());
+        let wanted = sooner.clone();
+        tokio::spawn(async move {
+            loop {
+                let answer = match timeout(timing.answer, directory(&client)).await {
+                    Ok(Ok(directory)) => Ok(directory),
+                    Ok(Err(error)) => Err((words::why_not(&error), words::reason(&error))),
+                    Err(_) => Err((Why::Trouble, format!("no answer within {} s", timing.answer.as_secs()))),
+                };
+                if sender.send(answer).await.is_err() {
+                    return;
+                }
+                sleep(GAP.min(timing.look)).await;
+                // In time or sooner, both are a reason to look.
+                let _ = timeout(timing.look.saturating_sub(GAP), wanted.notified()).await;
+            }
+        });
+        Self { answers, sooner }
+    }
+
+    /// The next answer. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<Answer> {
+        self.answers.recv().await
+    }
+
+    /// Something that was served no longer is.
+    pub(super) fn look_sooner(&self) {
+        self.sooner.notify_one();
+    }
+}

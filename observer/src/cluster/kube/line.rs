@@ -1,0 +1,182 @@
+//! One kind's line to the API server: its own client, which notes what is heard and when, and paces what is asked.
+//!
+//! ```text
+//! watcher → Client of the line → (wait if watches keep ending at once) → shared Client → API server
+//!                 └─ answers pass through: heard, open or down, until hung up
+//! ```
+//!
+//! A watcher tells of objects and errors only: that a watch is open and nothing changes, that bookmarks come, or that it ends
+//! as soon as it began is told here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
+use kube::Client;
+use kube::client::Body;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
+use tower::{BoxError, service_fn};
+
+use super::now;
+use crate::time::Time;
+
+/// A watch that ended sooner than this was a short one. Servers end them after five to ten minutes.
+const SHORT: Duration = Duration::from_secs(10);
+
+/// The waits before the second, third … watch after short ones double from here …
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// … to here.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// So long a server may take to begin an answer, or to go on with a list.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// What is known of a line. Numbers only, which the client's tasks write and the loop reads.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    /// When something was heard last, in nanoseconds since the epoch; 0: never.
+    heard: AtomicU64,
+    /// Since when no watch is open, likewise; 0: one is.
+    down: AtomicU64,
+    /// How many watches in a row were short.
+    short: AtomicU32,
+    requests: AtomicU64,
+    hang_up: Notify,
+}
+
+impl Line {
+    pub(super) fn new() -> Arc<Self> {
+        let line = Self::default();
+        line.down.store(now().0, Ordering::Relaxed);
+        Arc::new(line)
+    }
+
+    /// A client whose requests go this way.
+    pub(super) fn client(self: &Arc<Self>, shared: &Client) -> Client {
+        let line = self.clone();
+        let client = shared.clone();
+        let namespace = shared.default_namespace().to_owned();
+        let service = service_fn(move |request: Request<Body>| line.clone().ask(client.clone(), request));
+        Client::new(service, namespace)
+    }
+
+    /// When something was heard last.
+    pub(super) fn heard(&self) -> Option<Time> {
+        Some(Time(self.heard.load(Ordering::Relaxed))).filter(|heard| *heard > Time::BEGINNING)
+    }
+
+    /// Since when no watch is open.
+    pub(super) fn down(&self) -> Option<Time> {
+        Some(Time(self.down.load(Ordering::Relaxed))).filter(|down| *down > Time::BEGINNING)
+    }
+
+    /// How many requests were made.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Ends a watch that may be dead without knowing it. The watcher opens another one, where this one ended.
+    pub(super) fn hang_up(&self) {
+        self.hang_up.notify_waiters();
+    }
+
+    async fn ask(
+        self: Arc<Self>,
+        client: Client,
+        request: Request<Body>,
+    ) -> Result<Response<StreamBody<Frames>>, BoxError> {
+        let query = request.uri().query().unwrap_or_default();
+        let watches = query.split('&').any(|part| part == "watch=true" || part == "watch=1");
+        if watches {
+            self.pace().await;
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let answer = timeout(ANSWER, client.send(request)).await??;
+        self.note_heard();
+        let opens = watches && answer.status().is_success();
+        Ok(answer.map(|body| StreamBody::new(self.listen(body, opens, (!opens).then_some(ANSWER)))))
+    }
+
+    /// Waits if watches keep ending as soon as they began.
+    async fn pace(&self) {
+        // The first may have been chance.
+        if let Some(doublings) = self.short.load(Ordering::Relaxed).checked_sub(2) {
+            sleep(LONGEST_WAIT.min(FIRST_WAIT.saturating_mul(1 << doublings.min(5)))).await;
+        }
+    }
+
+    fn note_heard(&self) {
+        self.heard.store(now().0, Ordering::Relaxed);
+    }
+
+    /// The answer as it comes, noting it. `patience`: how long to wait for more of it.
+    fn listen(self: Arc<Self>, body: Body, opens: bool, patience: Option<Duration>) -> Frames {
+        let open = opens.then(|| Open::new(self.clone()));
+        let line = self.clone();
+        let hung_up = async move { line.hang_up.notified().await };
+        let frames = stream::unfold((body, open, self), move |(mut body, mut open, line)| async move {
+            let next = match patience {
+                None => body.frame().await,
+                Some(patience) => match timeout(patience, body.frame()).await {
+                    Ok(next) => next,
+                    Err(elapsed) => return Some((Err(elapsed.into()), (Body::empty(), open, line))),
+                },
+            };
+            match next {
+                Some(Ok(frame)) => {
+                    line.note_heard();
+                    Some((Ok(frame), (body, open, line)))
+                }
+                ended => {
+                    if let Some(open) = open.take() {
+                        open.ended();
+                    }
+                    let error = ended?.map_err(BoxError::from);
+                    Some((error, (Body::empty(), None, line)))
+                }
+            }
+        });
+        frames.take_until(Box::pin(hung_up)).boxed()
+    }
+}
+
+/// The frames of an answer.
+type Frames = BoxStream<'static, Result<Frame<Bytes>, BoxError>>;
+
+/// A watch that is open.
+struct Open {
+    line: Arc<Line>,
+    since: Instant,
+}
+
+impl Open {
+    fn new(line: Arc<Line>) -> Self {
+        line.down.store(0, Ordering::Relaxed);
+        Self {
+            line,
+            since: Instant::now(),
+        }
+    }
+
+    /// The server ended it.
+    fn ended(self) {
+        if self.since.elapsed() < SHORT {
+            self.line.short.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.line.short.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.line.down.store(now().0, Ordering::Relaxed);
+    }
+}
