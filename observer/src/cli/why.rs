@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::cluster::Snapshot;
-use crate::objects::{Change, Object, Pod};
+use crate::objects::{Change, Object};
 use crate::policy::{self, Decision};
 use crate::report::clean;
 use crate::time::Time;
@@ -113,10 +113,11 @@ fn load(found: &Snapshot) -> World {
     }
     // Manifests that people write hold Deployments rather than pods: a workload without pods is judged as the pod it would make.
     for pod in &found.templates {
-        let is_made = |made: &std::sync::Arc<Pod>| made.workload == pod.workload || made.name == pod.name;
-        let mut others = world.endpoints().pods_in(&pod.name.namespace, Time::BEGINNING);
-        if !others.any(is_made) {
-            drop(others);
+        let made = pod.workload.as_ref().and_then(|workload| {
+            let endpoints = world.endpoints();
+            endpoints.pods_of(&pod.name.namespace, workload, Time::BEGINNING).next()
+        });
+        if made.is_none() && world.endpoints().pod(&pod.name, Time::BEGINNING).is_none() {
             world.apply(&Change::Set(Object::Pod(pod.clone().into())), Time::BEGINNING);
         }
     }

@@ -1,10 +1,10 @@
-//! Who a name leads to: pods of a namespace, a Service, the pods behind it. And how many there are.
+//! Who a name leads to: the pods of a workload, a Service, the pods behind it. And how many there are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Backend, Endpoints, Via};
-use crate::objects::{Kind, Name, Pod, Service, ServicePort};
+use crate::objects::{Kind, Name, Pod, Service, ServicePort, Str, Workload};
 use crate::time::Time;
 
 impl Endpoints {
@@ -25,12 +25,14 @@ impl Endpoints {
         self.services.at(name, at)
     }
 
-    /// The pods of a namespace at `at`, completed ones too, in no order.
-    pub fn pods_in(&self, namespace: &str, at: Time) -> impl Iterator<Item = &Arc<Pod>> {
-        self.pods
-            .names_in(namespace)
-            .iter()
-            .filter_map(move |name| self.pods.at(name, at))
+    /// The pods of a workload at `at`, completed ones too, in no order.
+    pub fn pods_of<'a>(
+        &'a self,
+        namespace: &Str,
+        workload: &'a Workload,
+        at: Time,
+    ) -> impl Iterator<Item = &'a Arc<Pod>> + use<'a> {
+        self.pods.of_workload(namespace, workload, at)
     }
 
     /// The backends of a Service's port by its cluster address, for one address family, ready or not.

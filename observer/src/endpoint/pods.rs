@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::objects::{Name, Pod, Str, Versioned};
+use crate::objects::{Name, Pod, Str, Versioned, Workload};
 use crate::time::Time;
 
 /// One version of a pod owned an address from `from` until `until`.
@@ -47,6 +47,8 @@ pub(super) struct Pods {
     by_node: HashMap<Str, HashSet<Name>>,
     /// Names of the pods that are or were in a namespace, each once, as `by_node`.
     by_namespace: HashMap<Str, Vec<Name>>,
+    /// Names of the pods that a workload of a namespace has or had, each once, as `by_node`.
+    by_workload: HashMap<(Str, Workload), Vec<Name>>,
     /// Names of hostNetwork pods by the address that they share, as `by_node`.
     host_by_address: HashMap<IpAddr, HashSet<Name>>,
 }
@@ -70,6 +72,7 @@ impl Pods {
         if before.as_ref().is_some_and(|before| before == pod) {
             return;
         }
+        let had_workload = before.as_ref().is_some_and(|before| before.workload == pod.workload);
         let same = before.filter(|before| before.uid == pod.uid);
         // A pod that ended gave its addresses back then, which is before we were told.
         let until = pod.ended.filter(|_| same.is_some()).unwrap_or(at).min(at);
@@ -85,6 +88,14 @@ impl Pods {
                 .entry(pod.name.namespace.clone())
                 .or_default()
                 .push(pod.name.clone());
+        }
+        if let Some(workload) = pod.workload.clone().filter(|_| !had_workload) {
+            let key = (pod.name.namespace.clone(), workload);
+            let names = self.by_workload.entry(key).or_default();
+            // One that came back may have been there.
+            if !known || !names.contains(&pod.name) {
+                names.push(pod.name.clone());
+            }
         }
         if pod.host_network {
             for &address in &pod.addresses {
@@ -196,6 +207,21 @@ impl Pods {
         self.by_namespace.get(namespace).map_or(&[], Vec::as_slice)
     }
 
+    /// The pods of a workload, completed ones too.
+    pub(super) fn of_workload<'a>(
+        &'a self,
+        namespace: &Str,
+        workload: &'a Workload,
+        at: Time,
+    ) -> impl Iterator<Item = &'a Arc<Pod>> + use<'a> {
+        self.by_workload
+            .get(&(namespace.clone(), workload.clone()))
+            .into_iter()
+            .flatten()
+            .filter_map(move |name| self.by_name.at(name, at))
+            .filter(move |pod| pod.workload.as_ref() == Some(workload))
+    }
+
     /// The newest version of the pod of that name.
     pub(super) fn latest(&self, name: &Name) -> Option<&Arc<Pod>> {
         self.by_name.latest(name)
@@ -248,6 +274,10 @@ impl Pods {
             !claims.is_empty()
         });
         self.by_namespace.retain(|_, names| {
+            names.retain(exists);
+            !names.is_empty()
+        });
+        self.by_workload.retain(|_, names| {
             names.retain(exists);
             !names.is_empty()
         });

@@ -111,7 +111,11 @@ impl Policies {
             let versions = self.versions_of(&pod.name.namespace);
             let concerns =
                 |policy: &NetworkPolicy| isolates(policy, direction) && policy.pod_selector.matches(&pod.labels);
+            let recent = |at: Time| at > after && at <= question.at;
             for (index, held) in versions.iter().enumerate() {
+                if !is_recent(held.from, held.compiled.policy.created, held.until, recent) {
+                    continue;
+                }
                 let near = |other: Option<usize>| {
                     other
                         .and_then(|index| versions.get(index))
@@ -120,7 +124,7 @@ impl Policies {
                 let before = near(index.checked_sub(1)).filter(|old| old.until == Some(held.from));
                 let replaced = near(Some(index + 1)).is_some_and(|new| held.until == Some(new.from));
                 let mut tell = |what, at| {
-                    if at > after && at <= question.at {
+                    if recent(at) {
                         into.push(PolicyChange {
                             policy: held.compiled.policy.name.clone(),
                             what,
@@ -156,9 +160,13 @@ impl Policies {
     fn cluster_changes(&self, question: &Question, direction: Direction, pod: &Pod, into: &mut Vec<PolicyChange>) {
         let face = self.face(pod, question.at);
         let after = question.at - self.config.recent;
+        let recent = |at: Time| at > after && at <= question.at;
         let versions = self.cluster.versions();
         for held in versions {
             let policy = &held.compiled.policy;
+            if !is_recent(held.from, policy.created, held.until, recent) {
+                continue;
+            }
             if pod.host_network || held.compiled.rules(direction).next().is_none() || !held.compiled.selects(&face) {
                 continue;
             }
@@ -175,7 +183,7 @@ impl Policies {
             };
             let ended = held.until.filter(|_| !replaced);
             for (what, at) in [(what, begun), (PolicyChangeKind::Deleted, ended)] {
-                let Some(at) = at.filter(|at| *at > after && *at <= question.at) else {
+                let Some(at) = at.filter(|at| recent(*at)) else {
                     continue;
                 };
                 into.push(PolicyChange {
@@ -186,6 +194,13 @@ impl Policies {
             }
         }
     }
+}
+
+/// Whether a version began or ended at a recent time. Asked first: of thousands of policies hardly one changed just now. Of
+/// what was loaded at the start only the manifest knows since when it is.
+fn is_recent(from: Time, created: Option<Time>, until: Option<Time>, recent: impl Fn(Time) -> bool) -> bool {
+    let begun = if from > Time::BEGINNING { Some(from) } else { created };
+    begun.into_iter().chain(until).any(recent)
 }
 
 /// Newest first, each once.

@@ -9,8 +9,10 @@ use crate::world::World;
 /// What the policies say of a query.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// One for every source and destination that was meant. Never empty.
+    /// One for every source and destination that was meant; only the first where all are answered alike. Never empty.
     pub each: Vec<Judged>,
+    /// How many were meant.
+    pub pairs: usize,
     /// What the reader should know, a clause each.
     pub notes: Vec<String>,
 }
@@ -83,19 +85,42 @@ fn weight(decision: Decision) -> u8 {
 /// # Errors
 /// A name that nobody has, or a port that is not clear.
 pub fn ask(world: &World, query: &Query) -> Result<Answer, Error> {
-    let plan = plan(world, query)?;
+    let mut plan = plan(world, query)?;
     let mut notes = plan.notes;
+    let pairs = plan.pairs.len();
+    // An explanation costs a hundred times what an answer does, and one tells for all that are alike.
+    if alike(world, &plan.pairs) {
+        plan.pairs.truncate(1);
+    }
     let each: Vec<Judged> = plan
         .pairs
         .into_iter()
         .map(|pair| judge_pair(world, pair, &mut notes))
         .collect();
-    for hint in each.iter().flat_map(hints) {
-        if !notes.contains(&hint) {
-            notes.push(hint);
-        }
+    let answer = Answer {
+        each,
+        pairs,
+        notes: Vec::new(),
+    };
+    notes.extend(hints(answer.telling()));
+    Ok(Answer { notes, ..answer })
+}
+
+/// Whether every question of every pair has the same answer in both directions, and over both address families.
+fn alike(world: &World, pairs: &[Pair]) -> bool {
+    let [first, rest @ ..] = pairs else { return true };
+    if rest.is_empty() {
+        return true;
     }
-    Ok(Answer { each, notes })
+    let said = |question: &Question| {
+        let decided = world.policies().decide(question);
+        (decided.egress.decision, decided.ingress.decision)
+    };
+    let Some(expected) = first.questions().next().map(said) else {
+        return false;
+    };
+    let mut others = first.questions().chain(rest.iter().flat_map(Pair::questions));
+    rest.iter().all(|pair| !pair.aims.is_empty()) && others.all(|question| said(question) == expected)
 }
 
 fn judge_pair(world: &World, pair: Pair, notes: &mut Vec<String>) -> Judged {

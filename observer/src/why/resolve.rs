@@ -13,7 +13,7 @@ use super::services::usable;
 use super::target::{PortRef, Query, Target};
 use crate::diagnosis::words;
 use crate::endpoint::{Backend, Endpoint, Identity, Via};
-use crate::objects::{Name, Pod, Protocol, Service};
+use crate::objects::{Name, Pod, Protocol, Service, Workload};
 use crate::policy::{Party, Question, Who};
 use crate::time::Time;
 use crate::world::{World, who};
@@ -80,6 +80,15 @@ pub(super) struct Aim {
     pub(super) questions: Vec<Question>,
     /// The same over the other address family, where both have one.
     pub(super) other_family: Option<Question>,
+}
+
+impl Pair {
+    /// Everything that is asked about it.
+    pub(super) fn questions(&self) -> impl Iterator<Item = &Question> {
+        self.aims
+            .iter()
+            .flat_map(|aim| aim.questions.iter().chain(&aim.other_family))
+    }
 }
 
 /// One side, resolved.
@@ -195,11 +204,11 @@ impl Resolving<'_> {
         let endpoints = self.world.endpoints();
         match target {
             Target::Workload { kind, name } => {
-                let is_its = |pod: &&Arc<Pod>| {
-                    let owner = pod.workload.as_ref();
-                    owner.is_some_and(|owner| *owner.kind == **kind && owner.name == name.name)
+                let workload = Workload {
+                    kind: (*kind).into(),
+                    name: name.name.clone(),
                 };
-                let mut pods: Vec<_> = endpoints.pods_in(&name.namespace, self.at).filter(is_its).collect();
+                let mut pods: Vec<_> = endpoints.pods_of(&name.namespace, &workload, self.at).collect();
                 // A rollout or a job leaves ended pods behind; where there are others those are meant.
                 if pods.iter().any(|pod| !pod.phase.is_over()) {
                     pods.retain(|pod| !pod.phase.is_over());

@@ -12,12 +12,12 @@ const MISSES_SHOWN: usize = 3;
 #[must_use]
 pub fn text(answer: &Answer) -> String {
     let mut lines = Vec::new();
-    if answer.agrees() && answer.each.len() > 1 {
+    if answer.agrees() && answer.pairs > 1 {
         let first = &answer.each[0];
         lines.push(format!(
             "{}: the same for all {} pairs of pods, such as",
             answer.decision().code(),
-            answer.each.len()
+            answer.pairs
         ));
         judged(first, &mut lines);
     } else {

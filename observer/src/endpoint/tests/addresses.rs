@@ -318,6 +318,55 @@ fn pods_on_a_node_follow_time() {
 }
 
 #[test]
+fn the_pods_of_a_workload_follow_time() {
+    let of = |name: &str| crate::objects::Workload {
+        kind: "Deployment".into(),
+        name: name.into(),
+    };
+    let made = |pod: Pod, by: &str| Pod {
+        workload: Some(of(by)),
+        ..pod
+    };
+    let mut e = Endpoints::default()
+        .with(made(pod("a/web-1", "10.244.0.5"), "web"))
+        .with(made(pod("b/web-1", "10.244.0.6"), "web"))
+        .with(pod("a/web", "10.244.0.7"));
+    e.put(made(pod("a/web-2", ""), "web"), t(10));
+    e.drop_pod("a/web-1", t(20));
+    e.put(made(pod("a/web-2", ""), "api"), t(30));
+    // It came back, and more is known of it later.
+    e.put(made(pod("a/web-1", "10.244.0.8"), "web"), t(40));
+    e.put(made(pod("a/web-1", "10.244.0.9"), "web"), t(50));
+    let names = |e: &Endpoints, by: &str, at| -> Vec<String> {
+        e.pods_of(&"a".into(), &of(by), at)
+            .map(|p| p.name.to_string())
+            .collect()
+    };
+    for (at, web, api) in [
+        (9, &["a/web-1"][..], &[][..]),
+        (10, &["a/web-1", "a/web-2"], &[]),
+        (20, &["a/web-2"], &[]),
+        (30, &[], &["a/web-2"]),
+        (50, &["a/web-1"], &["a/web-2"]),
+    ] {
+        assert_eq!(
+            (names(&e, "web", t(at)), names(&e, "api", t(at))),
+            (
+                web.iter().map(ToString::to_string).collect(),
+                api.iter().map(ToString::to_string).collect()
+            ),
+            "at {at}"
+        );
+    }
+    e.drop_pod("a/web-1", t(60));
+    e.prune(t(70));
+    assert_eq!(
+        (names(&e, "web", t(70)), names(&e, "api", t(70))),
+        (vec![], vec!["a/web-2".to_owned()])
+    );
+}
+
+#[test]
 fn pruning_forgets_what_ended_and_keeps_what_exists() {
     let mut e = Endpoints::default()
         .own("here", &[])
