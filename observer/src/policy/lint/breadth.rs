@@ -43,6 +43,6 @@ pub(super) fn lint(policy: &NetworkPolicy, findings: &mut Vec<Finding>) {
     ));
 }
 
-fn is_everything(rule: &Rule) -> bool {
+pub(super) fn is_everything(rule: &Rule) -> bool {
     rule.peers.is_empty() && rule.ports.is_empty()
 }

@@ -41,9 +41,11 @@ pub(super) fn lint(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
             )),
             (false, tcp) => findings.push(finding(
                 policy,
-                field,
+                astray(policy).unwrap_or(field),
                 (Code::NoDns, Severity::Warning),
-                if tcp {
+                if astray(policy).is_some() && !tcp {
+                    "port 53 is allowed here, but not to the cluster's DNS, which is in another namespace or has other labels: connections by name time out before they begin"
+                } else if tcp {
                     "the selected pods may ask DNS over TCP only, and resolvers ask over UDP first: names are not resolved"
                 } else {
                     "the selected pods may connect to other pods but not ask the cluster's DNS for their names: connections by name time out before they begin"
@@ -52,6 +54,15 @@ pub(super) fn lint(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
             )),
         }
     }
+}
+
+/// The peers of a rule that is for DNS over UDP, and leads elsewhere.
+fn astray(policy: &NetworkPolicy) -> Option<String> {
+    let of_dns = |port: &PortRule| port.protocol == Protocol::Udp && is_dns(port) && port.port != PortMatch::Any;
+    let at = rules(policy, Direction::Egress)
+        .iter()
+        .position(|rule| !rule.peers.is_empty() && rule.ports.iter().any(of_dns))?;
+    Some(format!("spec.egress[{at}].to"))
 }
 
 /// Whether a rule is for pods, which are found by the names of their Services, or for DNS itself.

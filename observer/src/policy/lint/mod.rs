@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! objects → Scope (who is there, whom a peer selects) → a file for each family of lints → Finding
-//!           scope                selectors, peers, ports, dns, pairs, breadth, rules, types, pods
+//!           scope                selectors, peers, ports, api_server, dns, pairs, breadth, rules, across, types, pods
 //! ```
 //!
 //! What is absent is no evidence: manifests often hold a part of a cluster. A lint that needs pods, namespaces or Services is
@@ -10,6 +10,8 @@
 //!
 //! It does not own where an object is written (`cluster/`), nor how a finding is printed (`cli/`).
 
+mod across;
+mod api_server;
 mod breadth;
 mod dns;
 mod pages;
@@ -84,7 +86,7 @@ pub enum Code {
     AllowsEverything,
     /// The same rule, peer, port or policy twice.
     Duplicate,
-    /// A rule that another one covers.
+    /// A rule that another one covers, of the same policy or of another one of the same pods.
     Shadowed,
     /// Rules of a direction that the policy does not have.
     RulesWithoutEffect,
@@ -187,6 +189,7 @@ pub fn lint(objects: &Objects) -> Vec<Finding> {
         pairs::lint(&scope, policy, &mut findings);
     }
     rules::lint_policies(&scope, &mut findings);
+    across::lint(&scope, &mut findings);
     dns::lint(&scope, &mut findings);
     pods::lint(&scope, &mut findings);
     // One mistake is told once: a split peer is why the second half selects nothing.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
+use super::api_server;
 use super::scope::{Scope, all_rules, finding, peers_field};
 use super::{Code, Finding, Severity};
 use crate::objects::{NetworkPolicy, Peer, Pod, PortMatch, PortRule, Rule, Service, ServicePort, TargetPort};
@@ -18,6 +19,9 @@ pub(super) fn lint(scope: &Scope<'_>, policy: &NetworkPolicy, findings: &mut Vec
             Direction::Egress => rule.peers.iter().flat_map(|peer| scope.peers(policy, peer)).collect(),
         };
         service_ports(scope, policy, &destinations, (rule, &field), findings);
+        if direction == Direction::Egress {
+            api_server::port(scope, policy, (rule, &field), findings);
+        }
         for (index, peer) in rule.peers.iter().enumerate() {
             if let (Direction::Egress, Peer::Block { cidr, except }) = (direction, peer) {
                 let field = format!("{field}.{}[{index}].ipBlock.cidr", peers_field(direction));
@@ -134,8 +138,10 @@ fn cluster_ips(
         let address = service.cluster_ips.iter().find(|address| holds(address))?;
         Some((service, address))
     });
-    let Some((service, address)) = hit else { return };
-    let api = &*service.name.namespace == "default" && &*service.name.name == "kubernetes";
+    let Some((service, address)) = hit else {
+        api_server::perhaps(scope, policy, cidr, field, findings);
+        return;
+    };
     findings.push(finding(
         policy,
         field,
@@ -144,8 +150,8 @@ fn cluster_ips(
             "{cidr} holds {address}, the cluster IP of Service {}, and the address of no pod and no node: policies see the address behind the Service, so this peer does not allow it",
             service.name
         ),
-        if api {
-            "write the addresses of the API server's nodes, and the port that it listens on there (6443 as a rule)"
+        if api_server::is_it(service) {
+            api_server::INSTEAD
         } else {
             "select the Service's pods instead, and their port"
         },

@@ -66,7 +66,7 @@ pub(super) fn lint_policies(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn says_the_same(a: &NetworkPolicy, b: &NetworkPolicy) -> bool {
+pub(super) fn says_the_same(a: &NetworkPolicy, b: &NetworkPolicy) -> bool {
     a.pod_selector == b.pod_selector
         && (a.isolates_ingress, a.isolates_egress) == (b.isolates_ingress, b.isolates_egress)
         && (&a.ingress, &a.egress) == (&b.ingress, &b.egress)
@@ -87,7 +87,7 @@ fn twice<T: PartialEq>(policy: &NetworkPolicy, list: &[T], field: &str, what: &s
 }
 
 /// Whether everything that `narrow` allows, `wide` allows too, whatever the pods are.
-fn covers(wide: &Rule, narrow: &Rule) -> bool {
+pub(super) fn covers(wide: &Rule, narrow: &Rule) -> bool {
     let peers = wide.peers.is_empty()
         || !narrow.peers.is_empty()
             && narrow
@@ -141,7 +141,7 @@ fn covers_peer(wide: &Peer, narrow: &Peer) -> bool {
 }
 
 /// Whether whatever meets `narrow` meets `wide`: each demand of the latter is one of the former.
-fn demands_less(wide: &Selector, narrow: &Selector) -> bool {
+pub(super) fn demands_less(wide: &Selector, narrow: &Selector) -> bool {
     wide.requirements
         .iter()
         .all(|demand| narrow.requirements.contains(demand))

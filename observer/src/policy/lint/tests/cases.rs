@@ -179,10 +179,40 @@ fn cluster_ip_block() {
             &format!(
                 "policy shop/p: {{podSelector: {{}}, policyTypes: [Egress], egress: [{{to: [{{ipBlock: {{cidr: 10.96.0.0/24, except: [10.96.0.0/30]}}}}]}}]}}\n{API}"
             ),
-            // No Service is known.
-            "policy shop/p: {podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.96.0.1/32}}]}]}",
+            // No Service is known, and no cluster has its API server's there unasked.
+            "policy shop/p: {podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.97.0.1/32}}]}]}",
+            // The API server is known to be elsewhere.
+            "policy shop/p: {podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.43.0.1/32}}]}]}
+             service default/kubernetes: {clusterIP: 10.96.0.1, ports: [{port: 443, targetPort: 6443}]}",
         ],
     );
+    let perhaps = findings(
+        "policy shop/p: {podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.43.0.1/32}}], ports: [{port: 443}]}]}",
+    );
+    insta::assert_snapshot!("cluster-ip-block-perhaps", said(&perhaps));
+}
+
+#[test]
+fn service_port_of_the_api_server() {
+    const API: &str = "service default/kubernetes: {clusterIP: 10.96.0.1, ports: [{port: 443, targetPort: 6443}]}
+        node cp: {node-role.kubernetes.io/control-plane: ''} at 192.168.1.10
+        node worker: {} at 192.168.1.20";
+    let to = |block: &str, ports: &str| {
+        let rule = format!("{{to: [{{ipBlock: {{cidr: {block}}}}}], ports: [{ports}]}}");
+        format!("policy shop/p: {{podSelector: {{}}, policyTypes: [Egress], egress: [{rule}]}}\n{API}")
+    };
+    let found = findings(&to("192.168.1.10/32", "{port: 443}"));
+    insta::assert_snapshot!("service-port-of-the-api-server", said(&found));
+    for right in [
+        to("192.168.1.10/32", "{port: 6443}"),
+        to("192.168.1.10/32", "{port: 443}, {port: 6443}"),
+        to("192.168.1.10/32", "{}"),
+        // Something else may listen there.
+        to("192.168.1.20/32", "{port: 443}"),
+        to("192.168.1.0/24", "{port: 443}"),
+    ] {
+        assert_eq!(findings(&right), [], "{right}");
+    }
 }
 
 #[test]
@@ -225,6 +255,18 @@ fn no_dns() {
         let found = findings(&text);
         assert_eq!(found.iter().any(|found| found.code == Code::NoDns), wanted, "{text}\n{}", said(&found));
     }
+}
+
+#[test]
+fn dns_elsewhere() {
+    // Without a namespace the peer is looked for in the policy's own.
+    let here = "policy shop/web: {podSelector: {}, policyTypes: [Egress], egress: [{to: [{podSelector: {}}]}, {to: [{podSelector: {matchLabels: {k8s-app: kube-dns}}}], ports: [{port: 53, protocol: UDP}, {port: 53}]}]}";
+    insta::assert_snapshot!("no-dns-elsewhere", said(&findings(here)));
+    let there = here.replace(
+        "{podSelector: {matchLabels: {k8s-app: kube-dns}}}",
+        "{namespaceSelector: {}, podSelector: {matchLabels: {k8s-app: kube-dns}}}",
+    );
+    assert_eq!(findings(&there), []);
 }
 
 #[test]
@@ -346,8 +388,40 @@ fn shadowed() {
             "policy shop/p: {podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]}, {to: [{ipBlock: {cidr: 10.1.2.0/24}}]}]}",
             // All of TCP is not UDP.
             "policy shop/p: {podSelector: {}, ingress: [{ports: [{}]}, {ports: [{port: 80, protocol: UDP}]}]}",
+            // The other policy is for other pods, or for some of these.
+            "policy shop/p: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {}}]}]}
+             policy shop/q: {podSelector: {matchLabels: {app: api}}, ingress: [{from: [{podSelector: {}}]}]}",
+            "policy shop/p: {podSelector: {}, ingress: [{ports: [{port: 80}]}]}
+             policy shop/q: {podSelector: {matchLabels: {app: api}}, ingress: [{ports: [{port: 80}, {port: 81}]}]}",
+            // Of another namespace, or of the other direction.
+            "policy shop/p: {podSelector: {}, ingress: [{ports: [{port: 80}]}]}
+             policy bank/q: {podSelector: {}, ingress: [{ports: [{port: 80}, {port: 81}]}]}",
+            "policy shop/p: {podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: 53, protocol: UDP}, {port: 53}]}]}
+             policy shop/q: {podSelector: {}, ingress: [{ports: [{port: 53, protocol: UDP}, {port: 53}, {port: 80}]}]}",
+            // Rules that have no effect.
+            "policy shop/p: {podSelector: {matchLabels: {app: web}}, ingress: [{ports: [{port: 80}]}]}
+             policy shop/q: {podSelector: {}, policyTypes: [Egress], ingress: [{ports: [{port: 80}, {port: 81}]}]}",
         ],
     );
+}
+
+#[test]
+fn shadowed_by_another_policy() {
+    const NARROW: &str = "policy shop/b: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}}], ports: [{port: 80}]}]}";
+    let found = |other: &str| {
+        let mut found = findings(&format!("{NARROW}\n{other}"));
+        found.retain(|found| found.code == Code::Shadowed);
+        found
+    };
+    let wide = "policy shop/c: {podSelector: {}, ingress: [{ports: [{port: 1}]}, {from: [{podSelector: {}}]}]}";
+    insta::assert_snapshot!("shadowed-by-another-policy", said(&found(wide)));
+    // The same rule for the same pods beside another one: only the later policy's is told.
+    let twin = "policy shop/a: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}}], ports: [{port: 80}]}, {ports: [{port: 1}]}]}";
+    let names: Vec<String> = found(twin).iter().map(|found| found.name.to_string()).collect();
+    assert_eq!(names, ["shop/b"]);
+    // What is told for itself hides every other rule.
+    assert_eq!(found("policy shop/c: {podSelector: {}, ingress: [{}]}"), []);
+    assert_eq!(found(&NARROW.replace("shop/b", "shop/c")), []);
 }
 
 #[test]

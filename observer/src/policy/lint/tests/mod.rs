@@ -10,7 +10,8 @@ use crate::cluster::read_manifest;
 use crate::objects::Change;
 
 /// `---` and an object. `kind namespace/name: rest`, where the rest is YAML in one line: a policy's spec, a pod's labels and
-/// ports, a namespace's labels, a Service's spec.
+/// ports, a namespace's labels, a Service's spec,
+/// a node's labels and address.
 fn manifest(text: &str) -> String {
     let mut all = String::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -28,6 +29,12 @@ fn manifest(text: &str) -> String {
                 let (labels, ports) = rest.split_once(" ports ").unwrap_or((rest, "[]"));
                 format!(
                     "{{apiVersion: v1, kind: Pod, metadata: {{{meta}, labels: {labels}}}, spec: {{containers: [{{name: c, ports: {ports}}}]}}}}"
+                )
+            }
+            "node" => {
+                let (labels, address) = rest.split_once(" at ").expect("labels and an address");
+                format!(
+                    "{{apiVersion: v1, kind: Node, metadata: {{name: {name}, labels: {labels}}}, status: {{addresses: [{{type: InternalIP, address: {address}}}]}}}}"
                 )
             }
             "foreign" => format!("{{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {{{meta}}}}}"),
