@@ -12,6 +12,9 @@ mod exposition;
 mod process;
 mod table;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
