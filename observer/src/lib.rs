@@ -15,6 +15,7 @@ pub mod coverage;
 pub mod diagnosis;
 pub mod endpoint;
 pub mod engine;
+pub mod events;
 pub mod filter;
 pub mod flows;
 pub mod objects;

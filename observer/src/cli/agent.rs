@@ -6,6 +6,7 @@
 //!
 //! The order of the start matters: attach with every capability, drop those that are needed no more, then start threads.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,14 +18,18 @@ use tokio::runtime::Builder;
 use super::node::{LogFormat, duration, host_name, log_to_stderr, stop_signal};
 use crate::agent;
 use crate::attempt;
-use crate::cluster::{Origin, Source};
+use crate::cluster::{Access, Origin, Source};
 use crate::engine::{Engine, Input};
-use crate::objects::Str;
+use crate::events::Events;
+use crate::flows::Limits;
+use crate::objects::{Change, Str};
 use crate::policy;
 use crate::privileges;
 use crate::probe::attach::Mode;
 use crate::probe::kernel_log::Level;
 use crate::probe::{Options, Probe};
+use crate::report::clean;
+use crate::serve::hub::Hub;
 use crate::serve::{self, Server};
 use crate::time::Time;
 
@@ -53,6 +58,35 @@ pub struct Agent {
         default_value = "0.0.0.0:9645"
     )]
     metrics_listen: SocketAddr,
+
+    /// Keep so many recent attempts for clients that ask for the past.
+    #[arg(long, value_name = "N", env = "OBSERVER_RECENT_ATTEMPTS", default_value = "16384")]
+    recent_attempts: usize,
+
+    /// Keep them no longer than this.
+    #[arg(long, value_name = "DURATION", env = "OBSERVER_RECENT_AGE", default_value = "15m", value_parser = duration)]
+    recent_age: Duration,
+
+    /// Show clients only attempts that touch one of these namespaces. Metrics and Events tell of all.
+    #[arg(
+        long,
+        value_name = "NAMESPACES",
+        env = "OBSERVER_RESTRICT_NAMESPACES",
+        value_delimiter = ','
+    )]
+    restrict_namespaces: Vec<String>,
+
+    /// Write Kubernetes Events on pods whose attempts fail for a cause that is at least probable.
+    #[arg(long, env = "OBSERVER_EVENTS")]
+    events: bool,
+
+    /// As kubectl's: this file instead of KUBECONFIG, ~/.kube/config or the pod's service account.
+    #[arg(long, value_name = "PATH", env = "OBSERVER_KUBECONFIG")]
+    kubeconfig: Option<PathBuf>,
+
+    /// As kubectl's: this context instead of the current one.
+    #[arg(long, value_name = "NAME", env = "OBSERVER_CONTEXT")]
+    context: Option<String>,
 
     /// How long an attempt may stay unanswered before it is a timeout.
     #[arg(long, value_name = "DURATION", env = "OBSERVER_TIMEOUT", default_value = "4s", value_parser = duration)]
@@ -117,10 +151,7 @@ impl Agent {
             .thread_name("serve")
             .enable_all()
             .build()?;
-        let (objects, loaded) = serving.block_on(Source::open(&Origin::Manifests(self.manifests.clone())))?;
-        for warning in &loaded.warnings {
-            tracing::warn!("{}", crate::report::clean(warning));
-        }
+        let (server, objects, loaded, stop) = serving.block_on(self.prepare(&node))?;
         let mut engine = Engine::new(
             attempt::Config {
                 deadline: self.timeout,
@@ -131,22 +162,7 @@ impl Agent {
                 ..policy::Config::default()
             },
         );
-        engine.input(Input::Loaded(loaded.changes), Time::BEGINNING);
-        let server = Server {
-            http: serving.block_on(serve::listen(self.metrics_listen)).with_context(|| {
-                format!(
-                    "cannot listen at {}: choose another --metrics-listen",
-                    self.metrics_listen
-                )
-            })?,
-            node: node.clone(),
-            synced: true,
-        };
-        let stop = {
-            // A second signal ends the process even if the loop hangs.
-            let _inside = serving.enter();
-            stop_signal()?
-        };
+        engine.input(Input::Loaded(loaded), Time::BEGINNING);
         let (agent, outputs) = agent::Agent::new(engine, probe, objects, node.clone());
         let served = serving.spawn(server.run(outputs));
         tracing::info!(%node, version = env!("CARGO_PKG_VERSION"), metrics = %self.metrics_listen, "watching");
@@ -154,5 +170,48 @@ impl Agent {
         let ended = serving.block_on(served);
         serving.shutdown_timeout(GRACE);
         ended.context("serving failed")
+    }
+
+    /// Everything that belongs to the threads that serve: what listens, where objects come from and what is known of them at once, and
+    /// the signal to stop, which is heard there even if the loop hangs.
+    async fn prepare(&self, node: &Str) -> Result<(Server, Source, Vec<Change>, impl Future<Output = ()> + 'static)> {
+        let http = serve::listen(self.metrics_listen).await.with_context(|| {
+            format!(
+                "cannot listen at {}: choose another --metrics-listen",
+                self.metrics_listen
+            )
+        })?;
+        let (objects, loaded) = Source::open(&Origin::Manifests(self.manifests.clone())).await?;
+        for warning in &loaded.warnings {
+            tracing::warn!("{}", clean(warning));
+        }
+        let events = if self.events {
+            let access = Access {
+                kubeconfig: self.kubeconfig.clone(),
+                context: self.context.clone(),
+            };
+            let client = access.client().await.context("--events needs the Kubernetes API")?;
+            Some(Events::start(client, node.clone()))
+        } else {
+            None
+        };
+        let limits = Limits {
+            attempts: self.recent_attempts,
+            age: self.recent_age,
+        };
+        let shown: BTreeSet<Str> = self
+            .restrict_namespaces
+            .iter()
+            .map(|name| name.as_str().into())
+            .collect();
+        let shown = Some(shown).filter(|shown| !shown.is_empty());
+        let server = Server {
+            http,
+            node: node.clone(),
+            synced: true,
+            hub: Hub::new(node.clone(), limits, shown),
+            events,
+        };
+        Ok((server, objects, loaded.changes, stop_signal()?))
     }
 }

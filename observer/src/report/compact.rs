@@ -13,7 +13,7 @@ const OUTCOME_WIDTH: usize = 11;
 /// Under the endpoints: time of day, outcome and the spaces between begin here.
 const INDENT: &str = "              ";
 /// The first reasons carry the cause; `dict` and JSON tell all.
-const REASONS_SHOWN: usize = 2;
+pub(super) const REASONS_SHOWN: usize = 2;
 
 /// The entry, with a final line end.
 pub(super) fn entry(record: &Record, look: &Look) -> String {

@@ -13,6 +13,7 @@ mod compact;
 mod dict;
 mod names;
 mod paint;
+mod paragraph;
 mod record;
 mod status;
 mod summary;
@@ -22,6 +23,7 @@ mod table;
 mod tests;
 
 pub use paint::{Look, clean};
+pub use paragraph::paragraph;
 pub use record::*;
 pub use status::{Event, Status};
 pub use summary::Summary;

@@ -239,7 +239,7 @@ impl Reader {
 }
 
 /// The clock, read where the world is: what goes into the ring is told the time.
-pub(super) fn now() -> Time {
+pub(crate) fn now() -> Time {
     let now = jiff::Timestamp::now().as_nanosecond();
     Time(u64::try_from(now).unwrap_or_default())
 }

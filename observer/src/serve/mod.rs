@@ -4,6 +4,7 @@
 //! Output ─→ serve ─┬→ health  ─┐
 //!                  ├→ metrics ─┴→ http: /metrics, /livez, /readyz
 //!                  ├→ hub: the recent past, and who follows
+//!                  ├→ events: Kubernetes Events, if asked for
 //!                  └→ say: log lines
 //! ```
 //!
@@ -26,8 +27,10 @@ use tokio::time::Instant;
 
 use self::health::Health;
 use self::http::Served;
+use self::hub::Hub;
 use self::metrics::Metrics;
 use crate::agent::Output;
+use crate::events::Events;
 use crate::objects::Str;
 
 /// What an agent serves.
@@ -39,6 +42,10 @@ pub struct Server {
     pub node: Str,
     /// The cluster's objects are complete from the start.
     pub synced: bool,
+    /// For clients of flows.
+    pub hub: Hub,
+    /// For Kubernetes Events, where they are written.
+    pub events: Option<Events>,
 }
 
 /// Listens for HTTP.
@@ -53,7 +60,9 @@ pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 impl Server {
     /// Serves what the loop says until it ends, then ends what is served.
     pub async fn run(self, mut outputs: mpsc::Receiver<Output>) {
-        let metrics = Metrics::new(self.node);
+        let events = self.events;
+        let written = events.as_ref().map(Events::counts);
+        let metrics = Metrics::new(self.node, self.hub.clone(), written);
         let health = Arc::new(Mutex::new(Health::new(Instant::now(), self.synced)));
         let mut log = say::Log::default();
         let served = Served {
@@ -70,7 +79,12 @@ impl Server {
             health.lock().unwrap_or_else(PoisonError::into_inner).take(&output, now);
             metrics.take(&output);
             log.take(&output);
+            if let Some(events) = &events {
+                events.take(&output);
+            }
+            self.hub.publish(&output);
         }
+        self.hub.stop();
         drop(stop);
         if let Err(panic) = http.await {
             tracing::error!(%panic, "serving metrics and health failed");

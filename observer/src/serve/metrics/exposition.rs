@@ -4,10 +4,11 @@ use std::fmt;
 
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, MetricEncoder, NoLabelSet};
 
-use super::Process;
 use super::counts::{Counts, OTHER, OfNamespace};
+use super::process::Process;
 use super::table::{self, Metric};
-use crate::agent::Figures;
+use super::{Fill, State};
+use crate::agent::{Figures, Table};
 use crate::objects::Str;
 use crate::policy::Direction;
 
@@ -72,13 +73,24 @@ impl Writer<'_> {
 }
 
 /// Writes everything.
-pub(super) fn write(counts: &Counts, process: &Process, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+pub(super) fn write(state: &State, counts: &Counts, encoder: DescriptorEncoder<'_>) -> fmt::Result {
     let mut writer = Writer(encoder);
     attempts(counts, &mut writer)?;
     policies(counts, &mut writer)?;
+    api(&mut writer)?;
+    let events = state.events.iter().flat_map(|counts| counts.named());
+    writer.counters(&table::EVENTS_WRITTEN, events.map(|(result, count)| ([result], count)))?;
     coverage(counts, &mut writer)?;
-    loop_figures(counts.figures.as_ref(), &mut writer)?;
-    of_process(process, &mut writer)
+    loop_figures(counts.figures.as_ref(), &state.hub.fill(), &mut writer)?;
+    writer.gauge(&table::STREAMS, Some(state.hub.readers() as f64))?;
+    of_process(&state.process, &mut writer)
+}
+
+/// The view of the cluster.
+fn api(writer: &mut Writer<'_>) -> fmt::Result {
+    writer.gauge(&table::API_AGE, None)?;
+    writer.gauge(&table::API_SYNCED, None)?;
+    writer.counters::<2>(&table::API_FAULTS, [])
 }
 
 /// Every namespace by name, then what is beyond the bounds.
@@ -182,7 +194,7 @@ fn coverage(counts: &Counts, writer: &mut Writer<'_>) -> fmt::Result {
     writer.gauges(&table::DEGRADED, degraded.into_iter().map(|code| ([code], 1.0)))
 }
 
-fn loop_figures(figures: Option<&Figures>, writer: &mut Writer<'_>) -> fmt::Result {
+fn loop_figures(figures: Option<&Figures>, recent: &Fill, writer: &mut Writer<'_>) -> fmt::Result {
     let counted = |losses: bool| {
         let counters = figures.into_iter().flat_map(|figures| &figures.counters);
         counters
@@ -191,7 +203,15 @@ fn loop_figures(figures: Option<&Figures>, writer: &mut Writer<'_>) -> fmt::Resu
     };
     writer.counters(&table::LOST, counted(true))?;
     writer.counters(&table::COUNTED, counted(false))?;
-    let tables = || figures.into_iter().flat_map(|figures| &figures.tables);
+    let recent = Table {
+        name: "attempts_recent",
+        used: recent.held as u64,
+        capacity: recent.limits.attempts as u64,
+    };
+    let tables = || {
+        let of_loop = figures.into_iter().flat_map(|figures| &figures.tables);
+        of_loop.chain(std::iter::once(&recent))
+    };
     writer.gauges(
         &table::TABLE_ENTRIES,
         tables().map(|table| ([table.name], table.used as f64)),

@@ -25,7 +25,9 @@ use prometheus_client::registry::Registry;
 
 use self::counts::Counts;
 use self::process::Process;
+use super::hub::{Fill, Hub};
 use crate::agent::Output;
+use crate::events;
 use crate::objects::Str;
 pub use table::{ALL, Metric, names};
 
@@ -42,15 +44,19 @@ pub struct Metrics {
 #[derive(Debug)]
 struct State {
     counts: Mutex<Counts>,
+    hub: Hub,
+    events: Option<Arc<events::Counts>>,
     process: Process,
 }
 
 impl Metrics {
-    /// Of the agent on this node; nothing is counted yet.
+    /// Of the agent on this node; nothing is counted yet. What the hub holds and what `events` counts is read at each scrape.
     #[must_use]
-    pub fn new(node: Str) -> Self {
+    pub fn new(node: Str, hub: Hub, events: Option<Arc<events::Counts>>) -> Self {
         let state = Arc::new(State {
             counts: Mutex::new(Counts::new(node)),
+            hub,
+            events,
             process: Process::new(),
         });
         let mut registry = Registry::default();
@@ -84,6 +90,6 @@ impl State {
 
 impl Collector for State {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        exposition::write(&self.counts(), &self.process, encoder)
+        exposition::write(self, &self.counts(), encoder)
     }
 }

@@ -14,10 +14,25 @@ use crate::diagnosis::diagnose;
 use crate::diagnosis::tests::build::Build;
 use crate::endpoint::{Identity, Unknown};
 use crate::engine::Diagnosed;
+use crate::flows::Limits;
 use crate::objects::{Kind, Name, Pod, Str};
 use crate::policy::Direction;
 use crate::probe::coverage::{Code, Coverage, Degraded};
+use crate::serve::hub::Hub;
 use crate::time::Time;
+
+/// Of an agent that has seen nothing.
+fn new() -> Metrics {
+    let limits = Limits {
+        attempts: 100,
+        age: Duration::from_secs(900),
+    };
+    Metrics::new(
+        "node-a".into(),
+        Hub::new("node-a".into(), limits, None),
+        Some(Arc::default()),
+    )
+}
 
 fn attempt(build: Build) -> Output {
     Output::Attempt(Box::new(Diagnosed {
@@ -36,7 +51,7 @@ fn samples(metrics: &Metrics, beginnings: &[&str]) -> Vec<String> {
 /// What these attempts are counted as, beside the histogram.
 #[track_caller]
 fn check(builds: impl IntoIterator<Item = Build>, expect: &[&str]) {
-    let metrics = Metrics::new("node-a".into());
+    let metrics = new();
     for build in builds {
         metrics.take(&attempt(build));
     }
@@ -151,7 +166,7 @@ fn a_gap_counts_from_the_third_in_a_row_on() {
             .denied(Direction::Ingress)
             .with(|all| all.answered_although_denied = times)
     };
-    let metrics = Metrics::new("node-a".into());
+    let metrics = new();
     for times in 1..=4 {
         metrics.take(&attempt(gap(times)));
     }
@@ -163,7 +178,7 @@ fn a_gap_counts_from_the_third_in_a_row_on() {
 
 #[test]
 fn the_handshake_is_that_of_the_client() {
-    let metrics = Metrics::new("node-a".into());
+    let metrics = new();
     metrics.take(&attempt(Build::new().connected()));
     metrics.take(&attempt(
         Build::new().connected().with(|all| all.attempt.source_observed = false),
@@ -182,7 +197,7 @@ fn the_handshake_is_that_of_the_client() {
 
 #[test]
 fn namespaces_beyond_the_bound_count_as_other_until_one_is_silent() {
-    let metrics = Metrics::new("node-a".into());
+    let metrics = new();
     let take = |namespace: String, later: Duration| {
         let build = source(Build::new().connected(), |pod| pod.name = Name::new(namespace, "pod"));
         metrics.take(&attempt(build.with(|all| {
@@ -254,7 +269,7 @@ fn coverage() -> NodeCoverage {
 
 /// Of an agent that has something to say in most families.
 fn busy() -> Metrics {
-    let metrics = Metrics::new("node-a".into());
+    let metrics = new();
     metrics.take(&attempt(Build::new().connected()));
     metrics.take(&attempt(Build::new().connected().denied(Direction::Egress).with(
         |all| {
@@ -305,7 +320,7 @@ fn parse(line: &str) -> (&str, Vec<&str>, f64) {
 /// The rules of OpenMetrics that parsers hold exporters to, and our table.
 #[test]
 fn every_family_of_the_table_is_exposed_and_no_other() {
-    for metrics in [Metrics::new("node-a".into()), busy()] {
+    for metrics in [new(), busy()] {
         let text = metrics.text();
         let body = text.strip_suffix("# EOF\n").expect("an end");
         let mut families = Vec::new();
@@ -336,7 +351,7 @@ fn every_family_of_the_table_is_exposed_and_no_other() {
 
 #[test]
 fn policies_of_too_many_namespaces_are_summed() {
-    let metrics = Metrics::new("node-a".into());
+    let metrics = new();
     let policies: BTreeMap<Str, usize> = (0..200)
         .map(|number| (format!("ns{number:03}").into(), number))
         .collect();
