@@ -7,10 +7,12 @@
 //! testrun    the kernel programs under BPF_PROG_TEST_RUN, with packets made by hand
 //! scenario/  objects + traffic + what must be said, as data, and the runner
 //! demo/      the story that `cargo xtask demo` plays
+//! chart/     the Helm chart without helm
 //! ```
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod chart;
 pub mod demo;
 pub mod lab;
 pub mod scenario;

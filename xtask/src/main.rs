@@ -6,6 +6,7 @@
 
 mod bench;
 mod build;
+mod chart;
 mod demo;
 mod fuzz;
 mod lint;
@@ -40,6 +41,8 @@ enum Verb {
     Lint,
     /// Measure the costs that the README claims.
     Bench(bench::Arguments),
+    /// Write the manifests that are generated from the Helm chart, or print the chart of a release.
+    Chart(chart::Arguments),
     /// Check the rules of the structure.
     Tidy,
     /// Fuzz one target, or each.
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Lint => lint::run(),
         Verb::Bench(arguments) => bench::run(&arguments),
+        Verb::Chart(arguments) => chart::run(&arguments),
         Verb::Tidy => tidy::run(),
         Verb::Fuzz(arguments) => fuzz::run(&arguments),
     };
