@@ -1,4 +1,4 @@
-//! `observer explain [CODE]`: what a cause or another code means.
+//! `observer explain [CODE]`: what a cause, a lint or another code means.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -6,11 +6,15 @@ use std::io::Write;
 use clap::Args;
 
 use crate::diagnosis::pages::{self, Topic};
+use crate::policy::lint;
+
+/// The heading of the lints' codes.
+const LINTS: &str = "Lints: what `observer lint` finds";
 
 /// The arguments.
 #[derive(Args, Debug)]
 pub struct Explain {
-    /// A code from the output: a cause, an outcome, an origin, a reach, a confidence, or the reason for an open answer
+    /// A code from the output: a cause, an outcome, an origin, a reach, a confidence, the reason for an open answer, or a lint
     code: Option<String>,
 }
 
@@ -52,11 +56,13 @@ impl Explain {
 
 /// Every page of a code.
 fn explain(code: &str) -> Result<String, Error> {
-    let pages: Vec<String> = pages::find(code).iter().map(ToString::to_string).collect();
+    let of_lints = lint::Code::of(code).and_then(lint::page);
+    let pages = pages::find(code).into_iter().map(|page| page.to_string());
+    let pages: Vec<String> = pages.chain(of_lints.map(|page| page.to_string())).collect();
     if pages.is_empty() {
         return Err(Error::UnknownCode {
             code: crate::report::clean(code).into_owned(),
-            nearest: pages::nearest(code),
+            nearest: pages::nearest(code).or_else(|| lint::nearest(code).map(lint::Code::code)),
         });
     }
     Ok(pages.join("\n"))
@@ -64,7 +70,10 @@ fn explain(code: &str) -> Result<String, Error> {
 
 /// Every code with its line, by topic.
 fn list() -> String {
-    let width = pages::all().map(|page| page.code.len()).max().unwrap_or(0);
+    let codes = pages::all()
+        .map(|page| page.code)
+        .chain(lint::pages().map(|page| page.code));
+    let width = codes.map(str::len).max().unwrap_or(0);
     let mut text = String::new();
     for topic in Topic::ALL {
         if !text.is_empty() {
@@ -74,6 +83,10 @@ fn list() -> String {
         for page in pages::of(topic) {
             let _ = writeln!(text, "  {:width$}  {}", page.code, page.summary);
         }
+    }
+    let _ = writeln!(text, "\n{LINTS}");
+    for page in lint::pages() {
+        let _ = writeln!(text, "  {:width$}  {}", page.code, page.summary);
     }
     text
 }
@@ -100,8 +113,17 @@ mod tests {
     #[test]
     fn the_list_has_every_code() {
         let text = list();
-        for page in pages::all() {
-            assert!(text.contains(&format!("\n  {} ", page.code)), "{}", page.code);
+        let codes = pages::all().map(|page| page.code);
+        for code in codes.chain(lint::Code::ALL.map(lint::Code::code)) {
+            assert!(text.contains(&format!("\n  {code} ")), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_lint_has_its_page_here_too_and_no_name_of_another() {
+        for code in lint::Code::ALL {
+            assert!(pages::find(code.code()).is_empty(), "{code}");
+            assert_eq!(explain(code.code()).ok(), lint::page(code).map(|page| page.to_string()));
         }
     }
 
@@ -111,6 +133,10 @@ mod tests {
         assert_eq!(
             error("tiemout"),
             "nothing is called `tiemout`, did you mean `timeout`?; `observer explain` lists everything"
+        );
+        assert_eq!(
+            error("shadow"),
+            "nothing is called `shadow`, did you mean `shadowed`?; `observer explain` lists everything"
         );
         assert_eq!(
             error("x\u{1b}[2J"),

@@ -29,14 +29,23 @@ pub(super) fn log(findings: &[Placed]) -> Value {
 /// A rule for each code, in the order of [`Code::ALL`], which `ruleIndex` counts by.
 fn rules() -> Vec<Value> {
     lint::pages()
-        .map(|page| {
+        .zip(Code::ALL)
+        .map(|(page, code)| {
             json!({
                 "id": page.code,
                 "shortDescription": { "text": page.summary },
+                "fullDescription": { "text": meaning(page.body) },
+                "defaultConfiguration": { "level": code.severity().word() },
                 "help": { "text": page.to_string(), "markdown": page.body },
             })
         })
         .collect()
+}
+
+/// The first part of a page, in one line.
+fn meaning(body: &str) -> String {
+    let lines = body.lines().skip_while(|line| !line.starts_with("## ")).skip(1);
+    lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn result(Placed { finding, place }: &Placed) -> Value {

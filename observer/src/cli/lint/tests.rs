@@ -136,12 +136,25 @@ fn sarif_has_what_its_schema_demands() {
     let run = &log["runs"][0];
     let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
     assert_eq!(rules.len(), Code::ALL.len());
+    // What code hosts ask for beyond the schema.
+    for rule in rules {
+        let text = |part: &str| rule[part]["text"].as_str().is_some_and(|text| text.ends_with('.'));
+        assert!(text("shortDescription") && text("fullDescription"), "{rule}");
+        assert!(
+            rule["defaultConfiguration"]["level"].is_string() && rule["help"]["markdown"].is_string(),
+            "{rule}"
+        );
+    }
     let results = run["results"].as_array().expect("results");
     assert!(!results.is_empty());
     for result in results {
         let index = usize::try_from(result["ruleIndex"].as_u64().expect("an index")).expect("small");
         assert_eq!(rules[index]["id"], result["ruleId"]);
         assert!(["note", "warning", "error"].contains(&result["level"].as_str().expect("a level")));
+        assert!(
+            result["locations"][0]["physicalLocation"]["region"]["startLine"].is_u64(),
+            "{result}"
+        );
     }
     insta::assert_json_snapshot!(results[0]);
 }

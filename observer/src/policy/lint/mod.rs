@@ -142,6 +142,29 @@ impl Code {
         }
     }
 
+    /// How bad it is as a rule; less where it is not certain.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::RulesWithoutEffect => Severity::Error,
+            Self::DnsWithoutTcp | Self::NotIsolated => Severity::Note,
+            Self::SelectsNoPods
+            | Self::PeerSelectsNoPods
+            | Self::NoSuchNamespace
+            | Self::SplitPeer
+            | Self::EveryNamespace
+            | Self::ServicePort
+            | Self::ClusterIpBlock
+            | Self::NoDns
+            | Self::EgressWithoutIngress
+            | Self::IngressWithoutEgress
+            | Self::AllowsEverything
+            | Self::Duplicate
+            | Self::Shadowed
+            | Self::ImpliedIngress => Severity::Warning,
+        }
+    }
+
     /// The code of that name.
     #[must_use]
     pub fn of(text: &str) -> Option<Self> {

@@ -83,6 +83,12 @@ fn check(code: Code, bad: &str, good: &[&str]) {
         "{code} is missing:\n{}",
         said(&found)
     );
+    let worst = found
+        .iter()
+        .filter(|found| found.code == code)
+        .map(|found| found.severity)
+        .max();
+    assert_eq!(worst, Some(code.severity()), "{code}");
     insta::assert_snapshot!(code.code(), said(&found));
     for good in good {
         let found: Vec<_> = findings(good).into_iter().filter(|found| found.code == code).collect();
