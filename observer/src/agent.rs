@@ -321,6 +321,7 @@ impl Agent {
             tables: handshakes.into_iter().chain(tables).collect(),
             ring: self.probe.take_most_waiting(),
             conntrack,
+            api: self.objects.health(),
             held,
             policies_changed: self.engine.world().policies().changed_after(self.figures.at).collect(),
         }

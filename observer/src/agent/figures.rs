@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::cluster::Health;
 use crate::engine::Engine;
 use crate::objects::{Kind, Str};
 use crate::time::Time;
@@ -22,6 +23,8 @@ pub struct Figures {
     pub ring: (u64, u64),
     /// Entries in the connection tracking table and its limit; `None` where there is none.
     pub conntrack: Option<(u64, u64)>,
+    /// How well the cluster is known; `None` where the objects do not come from one.
+    pub api: Option<Health>,
     /// What is known of the cluster.
     pub held: Arc<Held>,
     /// Namespaces whose policies changed since the last figures, once for each change; `None` for cluster-wide policies.

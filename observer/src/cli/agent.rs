@@ -181,15 +181,20 @@ impl Agent {
                 self.metrics_listen
             )
         })?;
-        let (objects, loaded) = Source::open(&Origin::Manifests(self.manifests.clone())).await?;
+        let access = Access {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+        };
+        let origin = if self.manifests.is_empty() {
+            Origin::Cluster(access.clone())
+        } else {
+            Origin::Manifests(self.manifests.clone())
+        };
+        let (objects, loaded) = Source::open(&origin).await?;
         for warning in &loaded.warnings {
             tracing::warn!("{}", clean(warning));
         }
         let events = if self.events {
-            let access = Access {
-                kubeconfig: self.kubeconfig.clone(),
-                context: self.context.clone(),
-            };
             let client = access.client().await.context("--events needs the Kubernetes API")?;
             Some(Events::start(client, node.clone()))
         } else {
@@ -208,7 +213,6 @@ impl Agent {
         let server = Server {
             http,
             node: node.clone(),
-            synced: true,
             hub: Hub::new(node.clone(), limits, shown),
             events,
         };

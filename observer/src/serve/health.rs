@@ -26,14 +26,14 @@ pub struct Health {
 }
 
 impl Health {
-    /// Of a loop that is started `now`. `synced`: its objects are complete already.
+    /// Of a loop that is started `now`.
     #[must_use]
-    pub fn new(now: Instant, synced: bool) -> Self {
+    pub fn new(now: Instant) -> Self {
         Self {
             told: now,
             sweep_age: Duration::ZERO,
             attached: false,
-            synced,
+            synced: false,
             stopping: false,
         }
     }
@@ -44,6 +44,8 @@ impl Health {
             Output::Figures(figures) => {
                 self.told = now;
                 self.sweep_age = figures.at.since(figures.swept);
+                // Manifests are complete before the loop starts.
+                self.synced |= figures.api.as_ref().is_none_or(|api| api.synced);
             }
             Output::Coverage(_) => self.attached = true,
             Output::Counters(_) => self.stopping = true,
@@ -84,6 +86,7 @@ impl Health {
 mod tests {
     use super::*;
     use crate::agent::{Figures, NodeCoverage};
+    use crate::cluster;
     use crate::coverage::PodCoverage;
     use crate::probe::coverage::Coverage;
     use crate::time::Time;
@@ -93,6 +96,16 @@ mod tests {
         Output::Figures(Box::new(Figures {
             at,
             swept: at - swept_before,
+            ..Figures::default()
+        }))
+    }
+
+    fn with_api(synced: bool) -> Output {
+        Output::Figures(Box::new(Figures {
+            api: Some(cluster::Health {
+                synced,
+                ..cluster::Health::default()
+            }),
             ..Figures::default()
         }))
     }
@@ -107,7 +120,7 @@ mod tests {
     #[test]
     fn a_loop_that_goes_round_is_alive() {
         let start = Instant::now();
-        let mut health = Health::new(start, true);
+        let mut health = Health::new(start);
         let seconds = |count| start + Duration::from_secs(count);
         assert_eq!(health.dead(seconds(9)), None);
         assert!(health.dead(seconds(11)).is_some(), "it never said anything");
@@ -130,12 +143,22 @@ mod tests {
     #[test]
     fn it_is_ready_when_it_is_attached_and_knows_the_cluster() {
         let start = Instant::now();
-        let mut health = Health::new(start, false);
+        let mut health = Health::new(start);
         assert_eq!(health.unready(start).len(), 2);
         health.take(&coverage(), start);
+        health.take(&with_api(false), start);
         assert!(health.unready(start)[0].contains("objects"));
-        let mut health = Health::new(start, true);
+        health.take(&with_api(true), start);
+        assert_eq!(health.unready(start), Vec::<String>::new());
+        health.take(&with_api(false), start);
+        assert_eq!(
+            health.unready(start),
+            Vec::<String>::new(),
+            "once is enough: the API may go away"
+        );
+        let mut health = Health::new(start);
         health.take(&coverage(), start);
+        health.take(&figures(Duration::ZERO), start);
         assert_eq!(health.unready(start), Vec::<String>::new());
         assert_eq!(
             health.unready(start + Duration::from_secs(11)).len(),

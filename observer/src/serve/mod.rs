@@ -40,8 +40,6 @@ pub struct Server {
     pub http: TcpListener,
     /// This node's name.
     pub node: Str,
-    /// The cluster's objects are complete from the start.
-    pub synced: bool,
     /// For clients of flows.
     pub hub: Hub,
     /// For Kubernetes Events, where they are written.
@@ -63,7 +61,7 @@ impl Server {
         let events = self.events;
         let written = events.as_ref().map(Events::counts);
         let metrics = Metrics::new(self.node, self.hub.clone(), written);
-        let health = Arc::new(Mutex::new(Health::new(Instant::now(), self.synced)));
+        let health = Arc::new(Mutex::new(Health::new(Instant::now())));
         let mut log = say::Log::default();
         let served = Served {
             metrics: metrics.clone(),

@@ -11,6 +11,7 @@ use super::{Fill, State};
 use crate::agent::{Figures, Table};
 use crate::objects::Str;
 use crate::policy::Direction;
+use crate::serve::hub::now;
 
 /// What of the counters is a loss: something that should have been seen or kept was not.
 const LOSSES: [&str; 10] = [
@@ -77,7 +78,7 @@ pub(super) fn write(state: &State, counts: &Counts, encoder: DescriptorEncoder<'
     let mut writer = Writer(encoder);
     attempts(counts, &mut writer)?;
     policies(counts, &mut writer)?;
-    api(&mut writer)?;
+    api(counts.figures.as_ref(), &mut writer)?;
     let events = state.events.iter().flat_map(|counts| counts.named());
     writer.counters(&table::EVENTS_WRITTEN, events.map(|(result, count)| ([result], count)))?;
     coverage(counts, &mut writer)?;
@@ -87,10 +88,16 @@ pub(super) fn write(state: &State, counts: &Counts, encoder: DescriptorEncoder<'
 }
 
 /// The view of the cluster.
-fn api(writer: &mut Writer<'_>) -> fmt::Result {
-    writer.gauge(&table::API_AGE, None)?;
-    writer.gauge(&table::API_SYNCED, None)?;
-    writer.counters::<2>(&table::API_FAULTS, [])
+fn api(figures: Option<&Figures>, writer: &mut Writer<'_>) -> fmt::Result {
+    let api = figures.and_then(|figures| figures.api.as_ref());
+    let current = api.and_then(|api| api.current);
+    writer.gauge(
+        &table::API_AGE,
+        current.map(|current| now().since(current).as_secs_f64()),
+    )?;
+    writer.gauge(&table::API_SYNCED, api.map(|api| f64::from(u8::from(api.synced))))?;
+    writer.gauge(&table::API_REFUSED, api.map(|api| api.refused as f64))?;
+    writer.counters(&table::API_REQUESTS, api.map(|api| ([], api.requests)))
 }
 
 /// Every namespace by name, then what is beyond the bounds.

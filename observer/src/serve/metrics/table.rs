@@ -55,11 +55,13 @@ metrics! {
     OBJECTS: Gauge "observer_objects" ["kind"],
         "Objects of the cluster that are held";
     API_AGE: Gauge "observer_api_view_age_seconds" [],
-        "How old the agent's view of the cluster may be: time since the API server last said something on the quietest watch";
+        "How old the agent's view of the cluster is: time since the last moment of which every change is known";
     API_SYNCED: Gauge "observer_api_synced" [],
-        "1 once every list of objects was complete";
-    API_FAULTS: Counter "observer_api_faults" ["kind", "fault"],
-        "Watches that failed and objects that could not be decoded";
+        "1 once every kind of object was listed, as far as that is allowed";
+    API_REFUSED: Gauge "observer_api_refused_objects" [],
+        "Objects of the API that cannot be read, and are left out";
+    API_REQUESTS: Counter "observer_api_requests" [],
+        "Requests to the API server for objects";
     EVENTS_WRITTEN: Counter "observer_kubernetes_events" ["result"],
         "Kubernetes Events: written, failed, or left out";
     INTERFACES: Gauge "observer_interfaces" [],

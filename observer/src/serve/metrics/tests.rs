@@ -9,6 +9,7 @@ use prometheus_client::metrics::MetricType;
 use super::{ALL, Metrics};
 use crate::agent::{Figures, Held, NodeCoverage, Output, Table};
 use crate::attempt::{Origin, Outcome, Stage};
+use crate::cluster;
 use crate::coverage::{PodCoverage, Unobserved, Why};
 use crate::diagnosis::diagnose;
 use crate::diagnosis::tests::build::Build;
@@ -238,6 +239,13 @@ fn figures() -> Figures {
         }],
         ring: (96, 1 << 20),
         conntrack: Some((7, 100)),
+        api: Some(cluster::Health {
+            synced: true,
+            current: Some(Time(1_000_000_000)),
+            refused: 2,
+            requests: 12,
+            ..cluster::Health::default()
+        }),
         held: Arc::new(Held {
             objects: BTreeMap::from([(Kind::Pod, 12), (Kind::NetworkPolicy, 3)]),
             policies: BTreeMap::from([("shop".into(), 2), ("blog".into(), 1)]),
@@ -297,6 +305,11 @@ fn figures_are_told() {
         r#"observer_table_entries{table="handshakes"} 5.0"#,
         r#"observer_ring_waiting_bytes 96.0"#,
         r#"observer_conntrack_capacity 100.0"#,
+        r#"observer_api_synced 1.0"#,
+        r#"observer_api_refused_objects 2.0"#,
+        r#"observer_api_requests_total 12"#,
+        // As old as the test's clock makes it.
+        "observer_api_view_age_seconds ",
         r#"observer_last_sweep_timestamp_seconds 1.5"#,
     ] {
         assert_eq!(samples(&metrics, &[line]).len(), 1, "{line} in\n{}", metrics.text());
