@@ -10,4 +10,5 @@ mod mutations;
 mod nearest;
 mod open_corners;
 mod semantics;
+mod sentences;
 mod time;
