@@ -118,7 +118,7 @@ pub struct Agent {
     #[arg(long, value_name = "FORMAT", env = "OBSERVER_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
 
-    /// What is logged: error, warn, info, debug or trace, also by part as in 'info,kube=debug'. RUST_LOG goes before.
+    /// What is logged: error, warn, info, debug or trace, also by part as in 'info,kube_client=debug'. RUST_LOG goes before.
     #[arg(long, value_name = "LEVEL", env = "OBSERVER_LOG_LEVEL", default_value = "info")]
     log_level: String,
 }
@@ -217,5 +217,36 @@ impl Agent {
             events,
         };
         Ok((server, objects, loaded.changes, stop_signal()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, CommandFactory as _};
+
+    use crate::cli::Cli;
+
+    /// The row of the documentation: flag, environment variable, default.
+    fn row(arg: &Arg) -> String {
+        let value = arg.get_action().takes_values().then(|| arg.get_value_names()?.first());
+        let value = value.flatten().map(|name| format!(" {name}")).unwrap_or_default();
+        let variable = arg.get_env().expect("each has a variable").to_string_lossy();
+        let default = arg.get_default_values().iter().map(|value| value.to_string_lossy());
+        let default = default.map(|value| format!("`{value}`")).collect::<Vec<_>>().join(" ");
+        let long = arg.get_long().expect("each has a long name");
+        format!("| `--{long}{value}` | `{variable}` | {default} |")
+    }
+
+    #[test]
+    fn the_documentation_has_every_flag_and_no_other() {
+        let page = include_str!("../../../docs/agent.md");
+        let documented = page.lines().filter(|line| line.starts_with("| `--"));
+        let documented: Vec<_> = documented
+            .map(|line| line.rsplitn(3, '|').nth(2).expect("four columns").to_owned() + "|")
+            .collect();
+        let command = Cli::command();
+        let agent = command.find_subcommand("agent").expect("the verb");
+        let flags = agent.get_arguments().filter(|arg| arg.get_id() != "help");
+        assert_eq!(documented, flags.map(row).collect::<Vec<_>>());
     }
 }

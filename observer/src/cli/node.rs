@@ -1,6 +1,6 @@
 //! What the verbs that watch this node share: spans of time, the node's name, signals, and logs.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -25,15 +25,20 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(signed).map_err(|_| "it must not be negative".to_owned())
 }
 
-/// Logs to standard error: what `levels` says (as `warn` or `info,kube=debug`), unless `RUST_LOG` says otherwise. The kernel programs'
-/// own lines are always shown: they are only there if they were asked for.
+/// What `levels` need not name. The kernel programs' own lines are only there if they were asked for; what goes wrong with the API is
+/// told once, in our words, and not with each of the client's tries.
+const ALWAYS: &str = "kernel=trace,kube_client=off,kube_runtime=off";
+
+/// Logs to standard error: what `levels` says (as `warn` or `info,kube_client=debug`), unless `RUST_LOG` says otherwise.
 pub(super) fn log_to_stderr(format: LogFormat, levels: &str) -> Result<()> {
     let filter = match EnvFilter::try_from_default_env() {
         Ok(filter) => filter,
-        Err(_) => EnvFilter::try_new(format!("{levels},kernel=trace"))
-            .with_context(|| format!("{levels:?} is no log level: write it like info, or info,kube=debug"))?,
+        Err(_) => EnvFilter::try_new(format!("{ALWAYS},{levels}"))
+            .with_context(|| format!("{levels:?} is no log level: write it like info, or info,kube_client=debug"))?,
     };
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
     let log = tracing_subscriber::fmt()
+        .with_ansi(colour)
         .with_env_filter(filter)
         .with_writer(io::stderr);
     match format {

@@ -57,6 +57,8 @@ impl Failure {
         let cause = diagnosis.cause?;
         let told = attempt.stage == Stage::Final
             && attempt.outcome != Outcome::Connected
+            // That the policies are not obeyed is not why it failed.
+            && cause != Cause::NotEnforced
             && diagnosis.confidence >= Some(Confidence::Probable)
             && (attempt.source_observed || attempt.reach == Reach::NotSent);
         let pod = assessment.source.pod().filter(|_| told)?;
@@ -176,11 +178,18 @@ mod tests {
 
     #[test]
     fn what_is_not_told() {
-        let cases: [(&str, Build); 6] = [
+        let cases: [(&str, Build); 7] = [
             ("it went well", Build::new().connected()),
             (
                 "it went well although denied",
                 Build::new().connected().denied(Direction::Ingress),
+            ),
+            (
+                "it failed, but not for this cause",
+                Build::new()
+                    .refused()
+                    .denied(Direction::Ingress)
+                    .with(|all| all.answered_although_denied = 3),
             ),
             (
                 "it may still change",
