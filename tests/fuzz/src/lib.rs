@@ -4,6 +4,8 @@
 //! what it finds is mended, named, and committed under `crashes/TARGET/`, where `tests/replay.rs` keeps it for ever.
 #![forbid(unsafe_code)]
 
+mod policies;
+
 use observer::cluster::read_manifest;
 
 /// A target: its name, and what to do with the bytes.
@@ -23,7 +25,7 @@ pub fn packet(bytes: &[u8]) {
 }
 
 /// The manifest reader: reads any file without a panic, the same each time; gives objects with names, or says what is wrong,
-/// each in one line and within the file.
+/// each in one line and within the file. Whatever it gave is linted, judged and patched.
 ///
 /// # Panics
 ///
@@ -38,6 +40,7 @@ pub fn manifest(bytes: &[u8]) {
             }
             let again = read_manifest(bytes).map(|objects| format!("{objects:?}"));
             assert_eq!(again, Ok(format!("{objects:?}")), "read twice, and not the same");
+            policies::hold(objects);
         }
         Err(errors) => {
             assert!(!errors.0.is_empty(), "refused without a reason");
