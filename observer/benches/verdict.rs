@@ -1,8 +1,9 @@
-//! What a verdict costs: by the size of the cluster, and the cost of loading it and of one change.
+//! What a verdict costs: by the size of the cluster, the cost of loading it and of one change, and of a question by names.
 //!
 //! `cargo bench --package observer --bench verdict`; add `-- --quick` for figures within a minute, or `-- verdict/decide`
 //! for the curve alone.
 
+mod asking;
 mod cluster;
 
 use std::hint::black_box;
@@ -13,6 +14,7 @@ use observer::objects::{Change, Labels, Object};
 use observer::policy::Config;
 use observer::time::Time;
 
+use asking::asking;
 use cluster::{changes, load, pod, policy, questions};
 
 fn verdicts(criterion: &mut Criterion) {
@@ -82,5 +84,5 @@ fn loading(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, verdicts, loading);
+criterion_group!(benches, verdicts, loading, asking);
 criterion_main!(benches);
