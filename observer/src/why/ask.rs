@@ -28,7 +28,7 @@ pub struct Judged {
     pub verdict: Verdict,
     /// What was asked; `None` for a Service without a backend.
     pub question: Option<Question>,
-    /// Of a Service with several backends, each of them.
+    /// Of a Service with several backends, each of them; only the first where all are answered alike.
     pub backends: Vec<Judged>,
 }
 
@@ -88,9 +88,10 @@ pub fn ask(world: &World, query: &Query) -> Result<Answer, Error> {
     let mut plan = plan(world, query)?;
     let mut notes = plan.notes;
     let pairs = plan.pairs.len();
-    // An explanation costs a hundred times what an answer does, and one tells for all that are alike.
+    // An explanation costs twenty times what an answer does, and one tells for all that are alike.
     if alike(world, &plan.pairs) {
         plan.pairs.truncate(1);
+        plan.pairs.iter_mut().for_each(|pair| pair.aims.truncate(1));
     }
     let each: Vec<Judged> = plan
         .pairs
@@ -106,21 +107,22 @@ pub fn ask(world: &World, query: &Query) -> Result<Answer, Error> {
     Ok(Answer { notes, ..answer })
 }
 
-/// Whether every question of every pair has the same answer in both directions, and over both address families.
+/// Whether there are several questions, and every one of every pair has the same answer in both directions.
 fn alike(world: &World, pairs: &[Pair]) -> bool {
-    let [first, rest @ ..] = pairs else { return true };
-    if rest.is_empty() {
-        return true;
-    }
     let said = |question: &Question| {
         let decided = world.policies().decide(question);
         (decided.egress.decision, decided.ingress.decision)
     };
-    let Some(expected) = first.questions().next().map(said) else {
+    let mut questions = pairs.iter().flat_map(Pair::questions);
+    let (Some(first), Some(second)) = (questions.next(), questions.next()) else {
         return false;
     };
-    let mut others = first.questions().chain(rest.iter().flat_map(Pair::questions));
-    rest.iter().all(|pair| !pair.aims.is_empty()) && others.all(|question| said(question) == expected)
+    let expected = said(first);
+    // A Service without a backend has no question, and an answer of its own.
+    pairs.iter().all(|pair| pair.backends > 0)
+        && std::iter::once(second)
+            .chain(questions)
+            .all(|question| said(question) == expected)
 }
 
 fn judge_pair(world: &World, pair: Pair, notes: &mut Vec<String>) -> Judged {
@@ -129,7 +131,7 @@ fn judge_pair(world: &World, pair: Pair, notes: &mut Vec<String>) -> Judged {
         .into_iter()
         .map(|aim| judge_aim(world, &pair.source, aim, notes))
         .collect();
-    if let [_] = backends.as_slice()
+    if pair.backends == 1
         && let Some(only) = backends.pop()
     {
         return Judged {

@@ -70,6 +70,8 @@ pub(super) struct Pair {
     pub(super) destination: String,
     /// Where it may lead: one, or one for each backend of a Service.
     pub(super) aims: Vec<Aim>,
+    /// How many those are.
+    pub(super) backends: usize,
 }
 
 /// One place where it may lead.
@@ -83,7 +85,7 @@ pub(super) struct Aim {
 }
 
 impl Pair {
-    /// Everything that is asked about it.
+    /// Everything that is asked about it, over both address families.
     pub(super) fn questions(&self) -> impl Iterator<Item = &Question> {
         self.aims
             .iter()
@@ -300,6 +302,7 @@ impl Resolving<'_> {
         };
         let aims = landings.iter().map(|landing| self.aim(source, landing));
         Ok(Pair {
+            backends: landings.len(),
             aims: aims.collect::<Result<_, _>>()?,
             source: source.name.clone(),
             destination,
