@@ -17,6 +17,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::remote;
+
 /// Watches TCP connection attempts of Kubernetes pods and names the NetworkPolicy behind each failure.
 #[derive(Debug, Parser)]
 #[command(name = "observer", version, arg_required_else_help = true)]
@@ -29,8 +31,8 @@ pub struct Cli {
 /// What the observer can be told to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Watch the connection attempts of this node's pods, live, until Ctrl-C
-    Tail(tail::Tail),
+    /// Watch the connection attempts of a cluster's pods, or of this node's, live, until Ctrl-C
+    Tail(Box<tail::Tail>),
     /// Watch this node for others: serve its attempts, metrics and health, until SIGTERM
     Agent(Box<agent::Agent>),
     /// Say what is probably not meant in NetworkPolicies, from manifests alone
@@ -45,6 +47,9 @@ pub enum Verb {
 
 /// Exit status for wrong arguments and wrong input, as clap uses it.
 const USAGE: u8 = 2;
+
+/// Exit status where agents could not be reached.
+const UNREACHED: u8 = 1;
 
 impl Cli {
     /// Does what was asked for and reports an error on standard error.
@@ -66,7 +71,10 @@ impl Cli {
             Err(error) => {
                 // Without a standard error there is nobody to tell.
                 let _ = writeln!(io::stderr(), "observer: {error:#}");
-                ExitCode::from(USAGE)
+                let unreached = error
+                    .downcast_ref::<remote::Error>()
+                    .is_some_and(|error| !error.is_usage());
+                ExitCode::from(if unreached { UNREACHED } else { USAGE })
             }
         }
     }

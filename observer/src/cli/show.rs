@@ -1,9 +1,10 @@
-//! Prints what an agent gives: attempts that pass the filter on standard output, everything about the observer itself on
-//! standard error, or as status records where the output is JSON.
+//! Prints what an agent gives, this process's or others: attempts that pass the filter on standard output, everything about the
+//! observer itself on standard error, or as status records where the output is JSON.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, StdoutLock, Write};
 use std::num::NonZeroU64;
+use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -13,9 +14,10 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::agent::{NodeCoverage, Output};
-use crate::engine::Diagnosed;
 use crate::filter::Filter;
 use crate::objects::Str;
+use crate::remote::Said;
+use crate::remote::merge::Counts;
 use crate::report::{Event, Format, Look, Record, RecordType, Renderer, Status, Summary, clean};
 use crate::time::Time;
 
@@ -51,6 +53,26 @@ pub(super) struct Shower {
     summary: Summary,
     /// The lines of the last coverage statement: only what is new is said again.
     covered: HashSet<String>,
+}
+
+/// What can be shown.
+pub(super) enum Shown {
+    /// Of this process's agent.
+    Local(Output),
+    /// Of agents elsewhere.
+    Remote(Said),
+}
+
+impl From<Output> for Shown {
+    fn from(output: Output) -> Self {
+        Self::Local(output)
+    }
+}
+
+impl From<Said> for Shown {
+    fn from(said: Said) -> Self {
+        Self::Remote(said)
+    }
 }
 
 /// Nothing more is to be shown.
@@ -93,12 +115,21 @@ impl Shower {
         self.tell(&mut io::stdout(), Event::Warning, text, Map::new())
     }
 
-    /// Shows outputs until there are no more, then the summary. Dropping the receiver ends the agent.
+    /// Shows outputs in a thread of its own until there are no more, then the summary. It drops the receiver when nothing more is to be
+    /// shown.
     ///
     /// # Errors
     ///
-    /// Standard output cannot be written. A reader that went away is none.
-    pub(super) fn run(mut self, outputs: Receiver<Output>) -> Result<()> {
+    /// There can be no thread. The thread's: standard output cannot be written; a reader that went away is none.
+    pub(super) fn spawn<T>(self, outputs: Receiver<T>) -> io::Result<JoinHandle<Result<()>>>
+    where
+        T: Into<Shown> + Send + 'static,
+    {
+        let thread = std::thread::Builder::new().name("show".into());
+        thread.spawn(move || self.run(outputs))
+    }
+
+    fn run<T: Into<Shown>>(mut self, outputs: Receiver<T>) -> Result<()> {
         let mut to = BufWriter::new(io::stdout().lock());
         let shown = match self.show_all(outputs, &mut to) {
             Ok(()) | Err(End::Enough) => self.sum_up(&mut to),
@@ -114,7 +145,11 @@ impl Shower {
         }
     }
 
-    fn show_all(&mut self, mut outputs: Receiver<Output>, to: &mut BufWriter<StdoutLock<'_>>) -> Result<(), End> {
+    fn show_all<T: Into<Shown>>(
+        &mut self,
+        mut outputs: Receiver<T>,
+        to: &mut BufWriter<StdoutLock<'_>>,
+    ) -> Result<(), End> {
         loop {
             let output = match outputs.try_recv() {
                 Ok(output) => output,
@@ -127,20 +162,32 @@ impl Shower {
                     }
                 }
             };
-            self.show(output, to)?;
+            match output.into() {
+                Shown::Local(output) => self.output(output, to)?,
+                Shown::Remote(said) => self.said(said, to)?,
+            }
         }
     }
 
-    fn show(&mut self, output: Output, to: &mut impl Write) -> Result<(), End> {
+    fn said(&mut self, said: Said, to: &mut impl Write) -> Result<(), End> {
+        match said {
+            Said::Record(record) => return self.record(&record, to),
+            Said::Status(status) => self.status(&status, to)?,
+            Said::Lost { node, count } => self.lost(&node, count, to)?,
+            Said::Counts(counts) => self.summary.set_counters(named(counts)),
+        }
+        Ok(())
+    }
+
+    fn output(&mut self, output: Output, to: &mut impl Write) -> Result<(), End> {
         match output {
-            Output::Attempt(diagnosed) => return self.attempt(&diagnosed, to),
+            Output::Attempt(diagnosed) => {
+                let record = Record::new(&diagnosed.assessment, &diagnosed.diagnosis, &self.node);
+                return self.record(&record, to);
+            }
             Output::Coverage(coverage) => self.coverage(&coverage, to)?,
             Output::Warning(text) => self.tell(to, Event::Warning, &text, Map::new())?,
-            Output::Lost(count) => {
-                self.summary.add_lost(count);
-                let text = format!("{count} events were lost: what is said of attempts at this time is less sure");
-                self.tell(to, Event::Lost, &text, fields(json!({ "count": count })))?;
-            }
+            Output::Lost(count) => self.lost(&self.node.clone(), count, to)?,
             Output::Shortfall(counters) => self.shortfall(counters, to)?,
             // For metrics and health.
             Output::Figures(_) => {}
@@ -149,15 +196,14 @@ impl Shower {
         Ok(())
     }
 
-    fn attempt(&mut self, diagnosed: &Diagnosed, to: &mut impl Write) -> Result<(), End> {
-        let record = Record::new(&diagnosed.assessment, &diagnosed.diagnosis, &self.node);
-        if !self.filter.matches(&record) {
+    fn record(&mut self, record: &Record, to: &mut impl Write) -> Result<(), End> {
+        if !self.filter.matches(record) {
             return Ok(());
         }
-        self.summary.add(&record);
+        self.summary.add(record);
         let last_word = record.kind == RecordType::Attempt && record.is_final;
         if self.json || last_word {
-            to.write_all(self.renderer.record(&record).as_bytes())?;
+            to.write_all(self.renderer.record(record).as_bytes())?;
         }
         if last_word && let Some(left) = &mut self.left {
             *left -= 1;
@@ -166,6 +212,13 @@ impl Shower {
             }
         }
         Ok(())
+    }
+
+    fn lost(&mut self, node: &Str, count: u64, to: &mut impl Write) -> io::Result<()> {
+        self.summary.add_lost(count);
+        let text = format!("{count} events were lost: what is said of attempts at this time is less sure");
+        let fields = fields(json!({ "count": count }));
+        self.status(&Status::new(now(), node, Event::Lost, text, fields), to)
     }
 
     fn shortfall(&mut self, counters: BTreeMap<&'static str, u64>, to: &mut impl Write) -> io::Result<()> {
@@ -206,17 +259,44 @@ impl Shower {
 
     /// Says something about the observer itself.
     fn tell(&self, to: &mut impl Write, event: Event, text: &str, fields: Map<String, Value>) -> io::Result<()> {
-        if self.json {
-            let now = Timestamp::now().as_nanosecond();
-            let time = Time(u64::try_from(now).unwrap_or_default());
-            to.write_all(Status::new(time, &self.node, event, text, fields).json().as_bytes())
-        } else {
-            to.flush()?;
-            let level = if event == Event::Warning { "warning: " } else { "" };
-            anstream::eprintln!("observer: {level}{}", clean(text));
-            Ok(())
-        }
+        self.status(&Status::new(now(), &self.node, event, text, fields), to)
     }
+
+    /// Says something about an observer, and which if it is another.
+    fn status(&self, status: &Status, to: &mut impl Write) -> io::Result<()> {
+        if self.json {
+            return to.write_all(status.json().as_bytes());
+        }
+        to.flush()?;
+        let level = if status.event() == Event::Warning {
+            "warning: "
+        } else {
+            ""
+        };
+        let node = if *status.node() == self.node {
+            String::new()
+        } else {
+            format!("{}: ", clean(status.node()))
+        };
+        anstream::eprintln!("observer: {level}{node}{}", status.text());
+        Ok(())
+    }
+}
+
+fn now() -> Time {
+    Time(u64::try_from(Timestamp::now().as_nanosecond()).unwrap_or_default())
+}
+
+/// What the merger counted, by name.
+fn named(counts: Counts) -> BTreeMap<&'static str, u64> {
+    [
+        ("records_told_twice", counts.duplicates),
+        ("records_joined", counts.joined),
+        ("records_out_of_order", counts.late),
+        ("records_not_waited_for", counts.hurried),
+        ("owners_forgotten", counts.forgotten),
+    ]
+    .into()
 }
 
 /// The fields of a JSON object.

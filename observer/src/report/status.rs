@@ -23,6 +23,8 @@ pub enum Event {
     Counters,
     /// The objects were read, or read again.
     Objects,
+    /// Which nodes' agents are heard, and which not; from a tail of several nodes.
+    Nodes,
     /// The last record: attempts by outcome and cause, and losses.
     Summary,
 }
@@ -53,6 +55,18 @@ impl Status {
             text: text.into(),
             fields,
         }
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn event(&self) -> Event {
+        self.event
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn node(&self) -> &Str {
+        &self.node
     }
 
     /// The sentence, without control characters.

@@ -181,6 +181,12 @@ impl Merger {
         self.held.of(node) < AHEAD || !self.nodes.is_ahead(node)
     }
 
+    /// Whether a node still tells its past.
+    #[must_use]
+    pub fn in_the_past(&self) -> bool {
+        self.nodes.any_in_the_past()
+    }
+
     /// What did not simply pass, until now.
     #[must_use]
     pub fn counts(&self) -> Counts {

@@ -66,6 +66,10 @@ impl Nodes {
         self.0.get(node).is_some_and(|node| node.telling == Telling::Past)
     }
 
+    pub(super) fn any_in_the_past(&self) -> bool {
+        self.0.values().any(|node| node.telling == Telling::Past)
+    }
+
     /// Whether the node tells its past, and another one is not as far.
     pub(super) fn is_ahead(&self, node: &str) -> bool {
         let past = || self.0.values().filter(|node| node.telling == Telling::Past);
