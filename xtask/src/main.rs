@@ -9,6 +9,7 @@ mod build;
 mod chart;
 mod demo;
 mod fuzz;
+mod image;
 mod lint;
 mod setup;
 mod shell;
@@ -41,6 +42,8 @@ enum Verb {
     Lint,
     /// Measure the costs that the README claims.
     Bench(bench::Arguments),
+    /// Make the image without any container tool.
+    Image(image::Arguments),
     /// Write the manifests that are generated from the Helm chart, or print the chart of a release.
     Chart(chart::Arguments),
     /// Check the rules of the structure.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Lint => lint::run(),
         Verb::Bench(arguments) => bench::run(&arguments),
+        Verb::Image(arguments) => image::run(&arguments),
         Verb::Chart(arguments) => chart::run(&arguments),
         Verb::Tidy => tidy::run(),
         Verb::Fuzz(arguments) => fuzz::run(&arguments),

@@ -1,0 +1,108 @@
+//! `cargo xtask image`: the image's file system, and an archive of it that container runtimes import, without any of their tools.
+//!
+//! ```text
+//! static binary → target/image/NAME/rootfs/NAME   what deploy/Dockerfile copies
+//!              └→ target/image/NAME.tar           OCI layout, which `docker load` takes too (`archive`)
+//! ```
+
+mod archive;
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{setup, shell};
+
+/// The largest that the observer's image may be, in bytes, unpacked.
+const LIMIT: u64 = 20_000_000;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The image's name without its tag, which is the workspace's version.
+    #[arg(long, default_value = "localhost/observer")]
+    name: String,
+    /// Also the image of the pods of `cargo xtask e2e`.
+    #[arg(long)]
+    test: bool,
+}
+
+/// What goes into an image.
+struct Image<'a> {
+    package: &'a str,
+    title: &'a str,
+    name: String,
+}
+
+/// The verb.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    setup::ensure()?;
+    let observer = Image {
+        package: "observer",
+        title: "Watches TCP connection attempts of pods and names the NetworkPolicy behind each failure",
+        name: arguments.name.clone(),
+    };
+    let size = make(&observer)?;
+    if size > LIMIT {
+        bail!("the image has {size} bytes; at most {LIMIT} are wanted");
+    }
+    if arguments.test {
+        make(&Image {
+            package: "observer-e2e-peer",
+            title: "Listens and dials in the pods of the observer's cluster test",
+            name: "localhost/observer-e2e-peer".to_owned(),
+        })?;
+    }
+    Ok(())
+}
+
+/// Makes an image and says how large it is, unpacked.
+fn make(image: &Image<'_>) -> Result<u64> {
+    let binary = fs::read(build(image.package)?)?;
+    let folder = shell::target().join("image");
+    let rootfs = folder.join(image.package).join("rootfs");
+    fs::create_dir_all(&rootfs)?;
+    fs::write(rootfs.join(image.package), &binary)?;
+
+    let version = env!("CARGO_PKG_VERSION");
+    let archive = archive::write(&archive::Contents {
+        program: image.package,
+        binary: &binary,
+        reference: &format!("{}:{version}", image.name),
+        labels: &[
+            ("org.opencontainers.image.licenses", env!("CARGO_PKG_LICENSE")),
+            ("org.opencontainers.image.title", image.title),
+            ("org.opencontainers.image.version", version),
+        ],
+    })?;
+    let path = folder.join(format!("{}.tar", image.package));
+    fs::write(&path, &archive.bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("{}:{version}", image.name);
+    println!("  digest    {}", archive.digest);
+    println!("  unpacked  {}", megabytes(binary.len()));
+    println!("  to pull   {}", megabytes(archive.layer));
+    println!("  archive   {}", path.display());
+    Ok(binary.len() as u64)
+}
+
+fn megabytes(bytes: usize) -> String {
+    format!("{}.{:02} MB", bytes / 1_000_000, bytes / 10_000 % 100)
+}
+
+/// Builds a package's binary so that it needs no file beside itself, and that it is the same wherever it is built.
+fn build(package: &str) -> Result<PathBuf> {
+    let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
+    let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned()];
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    for (place, name) in [
+        (cargo_home.or(home), "/cargo"),
+        (Some(shell::root().to_owned()), "/observer"),
+    ] {
+        flags.extend(place.map(|place| format!("--remap-path-prefix={}={name}", place.display())));
+    }
+    // With a target of its own, so that the flags are not for build scripts and macros.
+    let mut command = shell::cargo(["build", "--profile", "image", "--package", package, "--target", &target]);
+    shell::run(command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")))?;
+    Ok(shell::target().join(target).join("image").join(package))
+}
