@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lab/       namespaces, veths, Services as DNAT, enforcement as nftables, sockets, the observer under test
+//! fake_api/  an API server that fails as it is told
 //! bench/     figures, and the limits they are held to
 //! watch      a probe inside a namespace, and what it tells
 //! testrun    the kernel programs under BPF_PROG_TEST_RUN, with packets made by hand
@@ -14,6 +15,7 @@
 pub mod bench;
 pub mod chart;
 pub mod demo;
+pub mod fake_api;
 pub mod lab;
 pub mod scenario;
 pub mod testrun;

@@ -26,7 +26,7 @@ use super::settle::Settled;
 use super::table::Table;
 use super::wire::Wire;
 use super::words::{self, Why};
-use super::{Health, Timing, now};
+use super::{Health, Timing};
 use crate::cluster::strings;
 use crate::cluster::watch::Update;
 
@@ -51,8 +51,8 @@ pub(super) struct Kind {
     pub(super) line: Arc<Line>,
     /// Lists come as streams.
     streaming: bool,
-    /// When the first list, or the last try of it, was begun.
-    begun: Instant,
+    /// When something came of it last, or it was begun.
+    progress: Instant,
     /// Why the last request brought nothing, until an event comes.
     pub(super) trouble: Option<(Why, String)>,
 }
@@ -105,7 +105,10 @@ impl Follower {
                 () = updates.closed() => return,
                 Some((followed, event)) = self.events.next() => self.take(&followed, event, &mut update),
                 Some(answer) = self.discovery.next() => self.look(answer, &mut update),
-                _ = ticks.tick() => self.tick(&mut update),
+                _ = ticks.tick() => {
+                    self.tick(&mut update);
+                    self.tell_health();
+                }
             }
             // What is ready belongs to the same update: an update costs its reader more than a change does.
             for _ in 1..BATCH {
@@ -115,8 +118,11 @@ impl Follower {
                 }
             }
             self.settled.settle(&self.kinds, &mut update);
-            if !update.is_empty() && self.updates.send(update).await.is_err() {
-                return;
+            if !update.is_empty() {
+                self.tell_health();
+                if self.updates.send(update).await.is_err() {
+                    return;
+                }
             }
             if swept.elapsed() >= SWEEP_EVERY {
                 strings::sweep();
@@ -133,7 +139,7 @@ impl Follower {
             table: Table::new(followed.clone()),
             line,
             streaming: true,
-            begun: Instant::now(),
+            progress: Instant::now(),
             trouble: None,
         };
         self.kinds.insert(followed, kind);
@@ -156,7 +162,7 @@ impl Follower {
             return;
         };
         kind.streaming = false;
-        kind.begun = Instant::now();
+        kind.progress = Instant::now();
         let line = kind.line.clone();
         let events = self.watch(followed, &line, false);
         self.events.insert(followed.clone(), events);
@@ -168,6 +174,7 @@ impl Follower {
         };
         match event {
             Ok(event) => {
+                kind.progress = Instant::now();
                 if !matches!(event, Event::Init) {
                     kind.trouble = None;
                 }
@@ -235,12 +242,8 @@ impl Follower {
             }
         }
         let stuck = |kind: &Kind| {
-            let heard = kind.line.heard().map(|heard| now().since(heard));
-            kind.streaming
-                && !kind.table.is_listed()
-                && kind.line.down().is_none()
-                && kind.begun.elapsed() >= STREAM_SILENCE
-                && heard.is_some_and(|silence| silence >= STREAM_SILENCE)
+            let begun = kind.streaming && !kind.table.is_listed() && kind.line.down().is_none();
+            begun && kind.progress.elapsed() >= STREAM_SILENCE
         };
         let stuck: Vec<_> = self
             .kinds
@@ -252,11 +255,11 @@ impl Follower {
             self.take_pages(&followed);
         }
         self.settled.look_at_lines(&self.kinds, update);
+    }
+
+    fn tell_health(&self) {
         let health = self.settled.health(&self.kinds);
-        self.health.send_if_modified(|known| {
-            let changed = *known != health;
-            *known = health;
-            changed
-        });
+        // Nobody may ask.
+        self.health.send_replace(health);
     }
 }

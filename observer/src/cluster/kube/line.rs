@@ -1,12 +1,12 @@
-//! One kind's line to the API server: its own client, which notes what is heard and when, and paces what is asked.
+//! One kind's line to the API server: its own client, which notes whether a watch is open, and paces what is asked.
 //!
 //! ```text
 //! watcher → Client of the line → (wait if watches keep ending at once) → shared Client → API server
-//!                 └─ answers pass through: heard, open or down, until hung up
+//!                 └─ answers pass through: open, down since when, ended how soon; until hung up
 //! ```
 //!
-//! A watcher tells of objects and errors only: that a watch is open and nothing changes, that bookmarks come, or that it ends
-//! as soon as it began is told here.
+//! A watcher tells of objects and errors only: that a watch is open and nothing changes, or that it ends
+//! as soon as it began, is known here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -29,7 +29,7 @@ use crate::time::Time;
 /// A watch that ended sooner than this was a short one. Servers end them after five to ten minutes.
 const SHORT: Duration = Duration::from_secs(10);
 
-/// The waits before the second, third … watch after short ones double from here …
+/// The waits before a watch after two, three … short ones double from here …
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// … to here.
@@ -41,9 +41,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 /// What is known of a line. Numbers only, which the client's tasks write and the loop reads.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    /// When something was heard last, in nanoseconds since the epoch; 0: never.
-    heard: AtomicU64,
-    /// Since when no watch is open, likewise; 0: one is.
+    /// Since when no watch is open, in nanoseconds since the epoch; 0: one is.
     down: AtomicU64,
     /// How many watches in a row were short.
     short: AtomicU32,
@@ -65,11 +63,6 @@ impl Line {
         let namespace = shared.default_namespace().to_owned();
         let service = service_fn(move |request: Request<Body>| line.clone().ask(client.clone(), request));
         Client::new(service, namespace)
-    }
-
-    /// When something was heard last.
-    pub(super) fn heard(&self) -> Option<Time> {
-        Some(Time(self.heard.load(Ordering::Relaxed))).filter(|heard| *heard > Time::BEGINNING)
     }
 
     /// Since when no watch is open.
@@ -99,7 +92,6 @@ impl Line {
         }
         self.requests.fetch_add(1, Ordering::Relaxed);
         let answer = timeout(ANSWER, client.send(request)).await??;
-        self.note_heard();
         let opens = watches && answer.status().is_success();
         Ok(answer.map(|body| StreamBody::new(self.listen(body, opens, (!opens).then_some(ANSWER)))))
     }
@@ -112,11 +104,7 @@ impl Line {
         }
     }
 
-    fn note_heard(&self) {
-        self.heard.store(now().0, Ordering::Relaxed);
-    }
-
-    /// The answer as it comes, noting it. `patience`: how long to wait for more of it.
+    /// The answer as it comes. `opens`: it is a watch, whose end is noted. `patience`: how long to wait for more of it.
     fn listen(self: Arc<Self>, body: Body, opens: bool, patience: Option<Duration>) -> Frames {
         let open = opens.then(|| Open::new(self.clone()));
         let line = self.clone();
@@ -130,10 +118,7 @@ impl Line {
                 },
             };
             match next {
-                Some(Ok(frame)) => {
-                    line.note_heard();
-                    Some((Ok(frame), (body, open, line)))
-                }
+                Some(Ok(frame)) => Some((Ok(frame), (body, open, line))),
                 ended => {
                     if let Some(open) = open.take() {
                         open.ended();
