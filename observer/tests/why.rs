@@ -118,6 +118,22 @@ fn what_cannot_be_asked_is_status_2_and_a_reason() {
 }
 
 #[test]
+fn a_name_that_nobody_has_is_an_error_with_the_one_that_is_near() {
+    let cluster = Cluster::new(OBJECTS);
+    for args in [&["x/a", "x/svc/bb:80"][..], &["x/a", "x/svc/bb:80", "--patch"]] {
+        let said = cluster.why(args, "");
+        assert_eq!(
+            (said.status, said.err.as_str()),
+            (Some(2), "observer: there is no Service x/bb in the objects\n")
+        );
+    }
+    let said = cluster.why(&["x/a", "x/deployment/b:80"], "");
+    let expected =
+        "observer: Deployment x/b has no pods in the objects, so there is nobody to judge; did you mean x/b?\n";
+    assert_eq!((said.status, said.err.as_str()), (Some(2), expected));
+}
+
+#[test]
 fn an_invalid_object_refuses_the_whole_set() {
     let cluster = Cluster::new(&format!(
         "{OBJECTS}---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: bad, namespace: x}}, spec: \

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 
 use crate::cluster::Snapshot;
@@ -85,7 +85,7 @@ impl Why {
         if self.patch {
             return patch::print(&mut world, &found, &query, out);
         }
-        let answer = why::ask(&world, &query)?;
+        let answer = why::ask(&world, &query).map_err(|error| explained(&world, &error))?;
         let text = match self.output {
             Format::Text => why::text(&answer),
             Format::Json => AnswerRecord::new(&answer).line(),
@@ -122,6 +122,14 @@ fn load(found: &Snapshot) -> World {
         }
     }
     world
+}
+
+/// An error with the name that was perhaps meant.
+fn explained(world: &World, error: &why::Error) -> anyhow::Error {
+    match why::perhaps(world, error, now()) {
+        Some(name) => anyhow!("{error}; did you mean {name}?"),
+        None => anyhow!("{error}"),
+    }
 }
 
 fn query(src: &str, dst: &str) -> Result<Query> {

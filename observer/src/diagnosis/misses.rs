@@ -19,7 +19,25 @@ pub(crate) fn near_miss(miss: &NearMiss, policy_is_clear: bool) -> String {
     }
     let (port, peer): (Vec<_>, Vec<_>) = miss.unmet.iter().partition(|unmet| is_port(unmet));
     let direction = miss.rule.direction;
-    let clauses: Vec<String> = peer.iter().chain(&port).map(|what| unmet(what, direction)).collect();
+    let mut clauses: Vec<String> = peer.iter().map(|what| unmet(what, direction)).collect();
+    match port.as_slice() {
+        // One thing to people: `only UDP 53; this is TCP 80`.
+        [
+            Unmet::Protocol { actual, .. },
+            Unmet::Port {
+                allowed,
+                protocol,
+                target,
+                names_service_port,
+                by_name,
+            },
+        ] => {
+            let allowed = super::words::list(allowed, 4);
+            let hint = port_hint(*protocol, *names_service_port, *by_name);
+            clauses.push(format!("only {protocol} {allowed}; this is {actual} {target}{hint}"));
+        }
+        _ => clauses.extend(port.iter().map(|what| unmet(what, direction))),
+    }
     let lacks = clauses.join("; and ");
     if peer.is_empty() {
         format!("{rule} allows this peer, but {lacks}")
@@ -79,21 +97,9 @@ pub(crate) fn unmet(unmet: &Unmet, direction: Direction) -> String {
             names_service_port,
             by_name,
         } => {
-            let mut text = format!(
-                "only {protocol} {}; the target port is {target}",
-                super::words::list(allowed, 4)
-            );
-            if let Some(port) = names_service_port {
-                text.push_str(&format!(" ({port} is the Service's port, which policies never see)"));
-            }
-            match by_name {
-                Some(NamedPort::Is(number)) => text.push_str(&format!(" (that name is port {number} there)")),
-                Some(NamedPort::Missing) => {
-                    text.push_str(&format!(" (there is no {protocol} port of that name there)"));
-                }
-                None => {}
-            }
-            text
+            let hint = port_hint(*protocol, *names_service_port, *by_name);
+            let allowed = super::words::list(allowed, 4);
+            format!("only {protocol} {allowed}; the target port is {target}{hint}")
         }
         Unmet::Denies { tier, priority, rule } => {
             let named = rule.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
@@ -110,6 +116,16 @@ pub(crate) fn unmet(unmet: &Unmet, direction: Direction) -> String {
             };
             format!("only {allowed}; this is {actual}{retried}")
         }
+    }
+}
+
+/// What a rule's port was taken for.
+fn port_hint(protocol: Protocol, names_service_port: Option<u16>, by_name: Option<NamedPort>) -> String {
+    match (names_service_port, by_name) {
+        (Some(port), _) => format!(" ({port} is the Service's port, which policies never see)"),
+        (None, Some(NamedPort::Is(number))) => format!(" (that name is port {number} there)"),
+        (None, Some(NamedPort::Missing)) => format!(" (there is no {protocol} port of that name there)"),
+        (None, None) => String::new(),
     }
 }
 

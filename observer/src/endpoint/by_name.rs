@@ -25,6 +25,18 @@ impl Endpoints {
         self.services.at(name, at)
     }
 
+    /// The pods of a namespace at `at`, completed ones too, in no order.
+    pub fn pods_in(&self, namespace: &str, at: Time) -> impl Iterator<Item = &Arc<Pod>> {
+        let names = self.pods.names_in(namespace).iter();
+        names.filter_map(move |name| self.pods.at(name, at))
+    }
+
+    /// The names of a namespace's Services at `at`. Looks at every Service.
+    pub fn services_in(&self, namespace: &str, at: Time) -> impl Iterator<Item = &Name> {
+        let all = self.services.by_name.iter_at(at).map(|(name, _)| name);
+        all.filter(move |name| *name.namespace == *namespace)
+    }
+
     /// The pods of a workload at `at`, completed ones too, in no order.
     pub fn pods_of<'a>(
         &'a self,

@@ -13,7 +13,7 @@ use crate::world::World;
 
 /// Prints what has to change for the query to be allowed. The status is that of the answer without it.
 pub(super) fn print(world: &mut World, found: &Snapshot, query: &Query, out: &mut dyn Write) -> Result<ExitCode> {
-    let patch = why::patch(world, query)?;
+    let patch = why::patch(world, query).map_err(|error| super::explained(world, &error))?;
     let (before, after) = (patch.before.decision(), patch.after.decision());
     if after == Decision::Denied {
         bail!(

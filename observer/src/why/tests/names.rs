@@ -3,7 +3,7 @@
 use super::{answer, query, read};
 use crate::objects::{Name, Protocol};
 use crate::policy::{Decision, Undecidable};
-use crate::why::{Error, PortRef, Target, ask, destination, source, text};
+use crate::why::{Error, PortRef, Target, ask, destination, perhaps, source, text};
 
 /// Two pods of a Deployment with different labels, a Service before two pods that a policy treats differently.
 pub(super) const SHOP: &str = r#"---
@@ -239,6 +239,26 @@ fn what_cannot_be_asked_is_an_error_that_says_what_to_write() {
     ] {
         let error: Error = ask(&world, &query(from, to)).expect_err(to);
         assert!(error.to_string().contains(expect), "{error}");
+    }
+}
+
+#[test]
+fn a_name_that_is_near_is_offered() {
+    let world = read(SHOP);
+    for (from, to, expect) in [
+        ("shop/web", "shop/api-0:80", Some("shop/deployment/web")),
+        ("shop/web-1", "shop/api-0:80", Some("shop/web-1-a")),
+        ("shop/web-1-a", "shop/api:80", Some("shop/svc/api")),
+        ("shop/web-1-a", "shop/svc/apj:80", Some("shop/svc/api")),
+        ("shop/web-1-a", "shop/opne:80", Some("shop/svc/open")),
+        ("shop/web-1-a", "shop/oxxn:80", None),
+        ("shop/web-1-a", "shop/api-2:80", Some("shop/api-0")),
+        ("shop/sts/web", "shop/api-0:80", Some("shop/deployment/web")),
+        ("nowhere/web", "shop/api-0:80", None),
+        ("shop/web-1-a", "shop/web-1-b", None),
+    ] {
+        let error = ask(&world, &query(from, to)).expect_err(to);
+        assert_eq!(perhaps(&world, &error, super::NOW).as_deref(), expect, "{from} {to}");
     }
 }
 

@@ -156,6 +156,7 @@ fn the_port_of_the_service() {
         &[
             "rule 3 of shop/web allows this peer, but only TCP 80 and 9999; the target port is 5432 (80 is the Service's port, which policies never see)",
             "to allow it: add TCP 5432 to rule 3 of shop/web",
+            "and only UDP 53; this is TCP 5432\n",
         ],
     );
     does_not_say("shop/web", "data/db:5432", "is the Service's port");
