@@ -106,6 +106,17 @@ proptest! {
     }
 
     #[test]
+    fn whatever_is_written_is_a_name_or_an_error(text in r"\PC{0,12}", parts in proptest::collection::vec("[a-z0-9./:\\[\\]TCUDP-]{0,4}", 0..8)) {
+        for text in [text, parts.concat()] {
+            let (as_source, as_destination) = (source(&text), destination(&text));
+            // Capitals, which no name has, are a protocol to a destination.
+            if let Ok(target) = as_source && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                prop_assert_eq!(as_destination.map(|(target, ..)| target), Ok(target));
+            }
+        }
+    }
+
+    #[test]
     fn a_policy_survives_being_printed(objects in objects()) {
         for object in &objects {
             let Object::NetworkPolicy(policy) = object else { continue };

@@ -102,3 +102,80 @@ fn a_right_recipe_raises_no_alarm() {
         assert!(alarms.is_empty(), "{title}, with objects:\n{}", said(&alarms));
     }
 }
+
+/// Objects for whole sets: an application of three tiers, its ingress controller and monitoring, and the cluster's own.
+const APPLICATION: &str = "
+    ns shop
+    ns edge
+    ns monitoring
+    ns kube-system
+    ns default
+    pod shop/web: {app: web, tier: front} ports [{containerPort: 8080, name: http}, {containerPort: 9100, name: metrics}]
+    pod shop/api: {app: api, tier: back} ports [{containerPort: 8080, name: http}, {containerPort: 9100, name: metrics}]
+    pod shop/db: {app: db} ports [{containerPort: 5432}]
+    pod shop/operator: {app: operator}
+    pod edge/controller: {app: edge} ports [{containerPort: 443}]
+    pod monitoring/scraper: {app: scraper}
+    pod kube-system/dns: {k8s-app: kube-dns} ports [{containerPort: 53, protocol: UDP}, {containerPort: 53}]
+    service shop/web: {clusterIP: 10.96.8.1, selector: {app: web}, ports: [{port: 80, targetPort: http}]}
+    service shop/api: {clusterIP: 10.96.8.2, selector: {app: api}, ports: [{port: 80, targetPort: 8080}]}
+    service shop/db: {clusterIP: 10.96.8.3, selector: {app: db}, ports: [{port: 5432}]}
+    service kube-system/kube-dns: {clusterIP: 10.96.0.10, selector: {k8s-app: kube-dns}, ports: [{port: 53, protocol: UDP}]}
+    service default/kubernetes: {clusterIP: 10.96.0.1, ports: [{port: 443, targetPort: 6443}]}
+    node cp: {node-role.kubernetes.io/control-plane: ''} at 192.168.1.10
+";
+
+/// Policies that are right together.
+const SETS: &[(&str, &str)] = &[
+    (
+        "deny all, then what is needed in both directions",
+        "
+        policy shop/deny: {podSelector: {}, policyTypes: [Ingress, Egress]}
+        policy shop/dns: {podSelector: {}, policyTypes: [Egress], egress: [{to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, podSelector: {matchLabels: {k8s-app: kube-dns}}}], ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]}]}
+        policy shop/web: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress, Egress], ingress: [{from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: edge}}}], ports: [{port: http}]}], egress: [{to: [{podSelector: {matchLabels: {app: api}}}], ports: [{port: 8080}]}]}
+        policy shop/api: {podSelector: {matchLabels: {app: api}}, policyTypes: [Ingress, Egress], ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 8080}]}], egress: [{to: [{podSelector: {matchLabels: {app: db}}}], ports: [{port: 5432}]}]}
+        policy shop/db: {podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {matchLabels: {app: api}}}], ports: [{port: 5432}]}]}
+        ",
+    ),
+    (
+        "own namespace, and a scraper by the port's name",
+        "
+        policy shop/own: {podSelector: {}, policyTypes: [Ingress], ingress: [{from: [{podSelector: {}}]}]}
+        policy shop/scrape: {podSelector: {matchExpressions: [{key: tier, operator: In, values: [front, back]}]}, policyTypes: [Ingress], ingress: [{from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}, podSelector: {matchLabels: {app: scraper}}}], ports: [{port: metrics}]}]}
+        ",
+    ),
+    (
+        "the API server by its nodes",
+        "policy shop/operator: {podSelector: {matchLabels: {app: operator}}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 192.168.1.10/32}}], ports: [{port: 6443}]}]}",
+    ),
+    (
+        "DNS by the node's cache",
+        "policy shop/web: {podSelector: {matchLabels: {app: web}}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 169.254.20.10/32}}], ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]}, {to: [{podSelector: {matchLabels: {app: api}}}], ports: [{port: 8080}]}]}",
+    ),
+    (
+        "the internet without the private networks and the cloud's metadata",
+        "policy shop/web: {podSelector: {matchLabels: {app: web}}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.169.254/32]}}], ports: [{port: 443}]}, {to: [{namespaceSelector: {}}], ports: [{port: 53, protocol: UDP}, {port: 53}]}]}",
+    ),
+    (
+        "a range of ports, and both families",
+        "policy shop/web: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress], ingress: [{from: [{ipBlock: {cidr: 203.0.113.0/24}}, {ipBlock: {cidr: '2001:db8::/32'}}], ports: [{port: 8000, endPort: 8999}]}]}",
+    ),
+    (
+        "either of two peers",
+        "policy shop/api: {podSelector: {matchLabels: {app: api}}, policyTypes: [Ingress], ingress: [{from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}, {podSelector: {matchLabels: {app: web}}}]}]}",
+    ),
+];
+
+#[test]
+fn right_policies_raise_no_alarm_together() {
+    for (title, policies) in SETS {
+        for objects in ["", APPLICATION] {
+            let found = findings(&format!("{policies}\n{objects}"));
+            let alarms: Vec<_> = found
+                .into_iter()
+                .filter(|found| found.severity > Severity::Note)
+                .collect();
+            assert!(alarms.is_empty(), "{title}:\n{}", said(&alarms));
+        }
+    }
+}
