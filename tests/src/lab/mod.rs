@@ -13,6 +13,7 @@
 //!
 //! Each lab has its own namespaces with names of their own, so labs run side by side; dropping one removes everything.
 
+mod agent;
 mod firewall;
 mod hooks;
 mod manifests;
@@ -26,6 +27,7 @@ mod shell;
 mod topology;
 mod traffic;
 
+pub use agent::{Agent, AgentCommand, agent, logged};
 pub use firewall::Chain;
 pub use hooks::{FOREIGN, ForeignTcx, add_foreign_clsact_drop, clsact_filters, tcx_programs};
 pub use manifests::Manifests;

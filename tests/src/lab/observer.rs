@@ -81,22 +81,7 @@ impl Tail {
         }
         command.args(&self.arguments);
         command.env("NODE_NAME", Lab::NODE);
-        // A setting of the developer's must not change what is tested.
-        command
-            .env_remove("RUST_LOG")
-            .env_remove("NO_COLOR")
-            .env_remove("CLICOLOR_FORCE");
-        // Its own process group: a Ctrl-C in the terminal reaches it only when we pass it on.
-        command
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let shown = format!("{command:?}");
-        let child = namespace
-            .enter(|| command.spawn())
-            .with_context(|| format!("starting {shown}"))?;
-        Ok(Observer::follow(child))
+        Observer::start(command, namespace)
     }
 
     /// Starts it and waits until it says that it observes every one of `links`.
@@ -151,6 +136,26 @@ pub struct Finished {
 }
 
 impl Observer {
+    /// Starts a command inside `namespace`.
+    pub(super) fn start(mut command: Command, namespace: &NetNs) -> Result<Self> {
+        // A setting of the developer's must not change what is tested.
+        command
+            .env_remove("RUST_LOG")
+            .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE");
+        // Its own process group: a Ctrl-C in the terminal reaches it only when we pass it on.
+        command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let shown = format!("{command:?}");
+        let child = namespace
+            .enter(|| command.spawn())
+            .with_context(|| format!("starting {shown}"))?;
+        Ok(Self::follow(child))
+    }
+
     fn follow(mut child: Child) -> Self {
         let shared = Arc::new(Shared::default());
         let mut readers = Vec::new();
