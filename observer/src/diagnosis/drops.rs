@@ -151,12 +151,18 @@ pub fn read(drop: &Drop) -> Reading {
             Netfilter::Queue => NFQUEUE,
         },
     });
-    let by_reason = || look_up(REASONS, drop.stated_reason()?);
-    let by_function = || look_up(FUNCTIONS, drop.function_name()?);
-    by_netfilter.or_else(by_reason).or_else(by_function).unwrap_or(Reading {
+    let by_name = || by_name(drop.stated_reason(), drop.function_name());
+    by_netfilter.or_else(by_name).unwrap_or(Reading {
         stage: Stage::Other,
         words: "the kernel dropped it",
     })
+}
+
+/// What the tables say of a reason, else of a function; `None` where they say nothing, as of netfilter's.
+#[must_use]
+pub fn by_name(reason: Option<&str>, function: Option<&str>) -> Option<Reading> {
+    let by_reason = reason.and_then(|name| look_up(REASONS, name));
+    by_reason.or_else(|| look_up(FUNCTIONS, function?))
 }
 
 /// Whether a full connection tracking table could have made this drop: it drops through `nf_hook_slow`

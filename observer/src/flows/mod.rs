@@ -1,19 +1,30 @@
 //! Recent attempts, and attempts as Hubble's clients know them. Pure.
 //!
 //! ```text
-//! Record ─→ Ring ─→ Query: when, which, how many ─→ Records ─→ flow::Flow
+//! Record ─→ Ring ─→ Query: when, how many ─→ Records ─→ FlowFilter: which ─→ flow: Flow, of it Mask: what ─→ client
+//!                                                                     └─ extension: what a flow cannot say
 //! ```
 //!
 //! It does not own who asks (`serve/`) nor what a record says (`report/`).
 
+pub mod extension;
+mod filter;
+mod mask;
 mod query;
 mod ring;
+mod side;
+mod summary;
+mod told;
+mod verdict;
 
 #[cfg(test)]
 mod tests;
 
+pub use filter::{FlowFilters, Refused};
+pub use mask::{Mask, NoSuchField};
 pub use query::{Query, Take};
 pub use ring::{Counters, Limits, Ring};
+pub use told::{flow, timestamp};
 
 use std::collections::BTreeSet;
 

@@ -39,12 +39,20 @@ impl Requirement {
     /// Whether `labels` meet it.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
-        let value = labels.get(&self.key);
-        match &self.operator {
-            Operator::In(values) => value.is_some_and(|value| values.contains(value)),
-            Operator::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
-            Operator::Exists => value.is_some(),
-            Operator::DoesNotExist => value.is_none(),
+        self.operator.accepts(labels.get(&self.key).map(|value| &**value))
+    }
+}
+
+impl Operator {
+    /// Whether a label with this value, or none, meets the demand.
+    #[must_use]
+    pub fn accepts(&self, value: Option<&str>) -> bool {
+        let has = |values: &[Str]| value.is_some_and(|value| values.iter().any(|other| **other == *value));
+        match self {
+            Self::In(values) => has(values),
+            Self::NotIn(values) => !has(values),
+            Self::Exists => value.is_some(),
+            Self::DoesNotExist => value.is_none(),
         }
     }
 }

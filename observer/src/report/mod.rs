@@ -20,7 +20,7 @@ mod summary;
 mod table;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use paint::{Look, clean};
 pub use paragraph::paragraph;

@@ -11,3 +11,5 @@ use crate::report::Record;
 fn record(build: &Build) -> Record {
     Record::new(&build.0, &diagnose(&build.0), &"node-a".into())
 }
+
+pub(crate) use text::cases;

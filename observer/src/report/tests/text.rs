@@ -12,7 +12,7 @@ use crate::policy::{Direction, Undecidable};
 use crate::report::{Format, Look, Renderer, Summary, clean};
 
 /// One attempt for each cause, in the order of the documentation, then the connected ones.
-pub(super) fn cases() -> Vec<(&'static str, Build)> {
+pub(crate) fn cases() -> Vec<(&'static str, Build)> {
     let new = Build::new;
     let service = |port, backends: &[(bool, bool)]| new().service(port, backends);
     let via = || service(80, &[(true, false)]).became();
