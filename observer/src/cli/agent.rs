@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use tokio::runtime::Builder;
 
+use super::grpc::GrpcArgs;
 use super::node::{LogFormat, duration, host_name, log_to_stderr, stop_signal};
 use crate::agent;
 use crate::attempt;
@@ -58,6 +59,9 @@ pub struct Agent {
         default_value = "0.0.0.0:9645"
     )]
     metrics_listen: SocketAddr,
+
+    #[command(flatten)]
+    grpc: GrpcArgs,
 
     /// Keep so many recent attempts for clients that ask for the past.
     #[arg(long, value_name = "N", env = "OBSERVER_RECENT_ATTEMPTS", default_value = "16384")]
@@ -210,10 +214,12 @@ impl Agent {
             .map(|name| name.as_str().into())
             .collect();
         let shown = Some(shown).filter(|shown| !shown.is_empty());
+        let hub = Hub::new(node.clone(), limits, shown);
         let server = Server {
             http,
+            grpc: self.grpc.listen(hub.clone())?,
             node: node.clone(),
-            hub: Hub::new(node.clone(), limits, shown),
+            hub,
             events,
         };
         Ok((server, objects, loaded.changes, stop_signal()?))

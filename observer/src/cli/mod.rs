@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod explain;
 pub mod filter;
+mod grpc;
 pub mod lint;
 mod node;
 mod show;

@@ -13,10 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast::{Receiver, Sender, error::RecvError};
+use tokio::sync::watch;
 
 use super::said::said;
 use crate::agent::Output;
-use crate::flows::{Counters, Limits, Query, Ring, namespaces, touches};
+use crate::flows::{Counters, Limits, Ring, namespaces, touches};
 use crate::objects::Str;
 use crate::report::{Record, Status};
 use crate::time::Time;
@@ -41,6 +42,8 @@ struct Shared {
     started: Instant,
     recent: Mutex<Recent>,
     live: Sender<Message>,
+    /// Changed under the lock of `recent`.
+    stopped: watch::Sender<bool>,
 }
 
 /// Changed and read together, so that what a new reader gets of the past and what it gets live neither overlap nor leave a gap.
@@ -50,7 +53,6 @@ struct Recent {
     ring: Ring,
     /// The last statement of what is observed.
     coverage: Option<Arc<Status>>,
-    stopped: bool,
 }
 
 /// What a reader is told.
@@ -78,13 +80,14 @@ pub enum Next {
 /// A client's place in the stream.
 #[derive(Debug)]
 pub struct Reader {
-    live: Receiver<Message>,
+    /// `None` after the stop.
+    live: Option<Receiver<Message>>,
 }
 
 /// What was known when a reader began.
 #[derive(Debug)]
 pub struct Past {
-    /// What was asked for.
+    /// What the ring holds.
     pub records: Vec<Arc<Record>>,
     /// What is observed.
     pub coverage: Option<Arc<Status>>,
@@ -112,7 +115,6 @@ impl Hub {
         let recent = Recent {
             ring: Ring::new(limits),
             coverage: None,
-            stopped: false,
         };
         let shared = Shared {
             node,
@@ -120,6 +122,7 @@ impl Hub {
             started: Instant::now(),
             recent: Mutex::new(recent),
             live: Sender::new(LAG),
+            stopped: watch::Sender::new(false),
         };
         Self {
             shared: Arc::new(shared),
@@ -162,25 +165,31 @@ impl Hub {
 
     /// Ends every stream, those that begin later too.
     pub fn stop(&self) {
-        let mut recent = self.recent();
-        recent.stopped = true;
+        let _recent = self.recent();
+        self.shared.stopped.send_replace(true);
         let _ = self.shared.live.send(Message::Stopped);
     }
 
-    /// What was asked of the past, and a place in what comes.
+    /// What is held of the past, and a place in what comes.
     #[must_use]
-    pub fn read(&self, query: &Query, wanted: impl Fn(&Record) -> bool) -> (Past, Reader) {
+    pub fn read(&self) -> (Past, Reader) {
         let mut recent = self.recent();
         recent.ring.expire(now());
-        let records = recent.ring.records();
-        let coverage = recent.coverage.clone();
+        let past = Past {
+            records: recent.ring.records(),
+            coverage: recent.coverage.clone(),
+        };
         let live = self.shared.live.subscribe();
-        if recent.stopped {
-            let _ = self.shared.live.send(Message::Stopped);
-        }
-        drop(recent);
-        let records = query.choose(records, wanted);
-        (Past { records, coverage }, Reader { live })
+        let reader = Reader {
+            live: (!*self.shared.stopped.borrow()).then_some(live),
+        };
+        (past, reader)
+    }
+
+    /// Ready when the agent stops.
+    pub async fn stopped(&self) {
+        // Fails only without a sender, which is in `self`.
+        let _ = self.shared.stopped.subscribe().wait_for(|stopped| *stopped).await;
     }
 
     /// The namespaces of recent attempts, of those that are shown.
@@ -230,7 +239,10 @@ impl Hub {
 impl Reader {
     /// The next message, when there is one.
     pub async fn next(&mut self) -> Next {
-        match self.live.recv().await {
+        let Some(live) = &mut self.live else {
+            return Next::Message(Message::Stopped);
+        };
+        match live.recv().await {
             Ok(message) => Next::Message(message),
             Err(RecvError::Lagged(count)) => Next::Lagged(count),
             Err(RecvError::Closed) => Next::Message(Message::Stopped),
@@ -275,14 +287,14 @@ mod tests {
     }
 
     fn past(hub: &Hub) -> usize {
-        hub.read(&Query::default(), |_| true).0.records.len()
+        hub.read().0.records.len()
     }
 
     #[tokio::test]
     async fn a_reader_gets_the_past_and_then_what_comes_without_gap_or_overlap() {
         let hub = hub(None);
         hub.publish(&attempt(0));
-        let (past, mut reader) = hub.read(&Query::default(), |_| true);
+        let (past, mut reader) = hub.read();
         hub.publish(&attempt(1));
         let Next::Message(Message::Record(live)) = reader.next().await else {
             panic!("a record comes")
@@ -295,7 +307,7 @@ mod tests {
     #[tokio::test]
     async fn who_does_not_read_in_time_is_told_how_much_it_lost_and_holds_nobody() {
         let hub = hub(None);
-        let (_, mut slow) = hub.read(&Query::default(), |_| true);
+        let (_, mut slow) = hub.read();
         for nth in 0..5000 {
             hub.publish(&attempt(nth));
         }
@@ -338,7 +350,7 @@ mod tests {
         let one = hub(Some(&["immich"]));
         one.publish(&attempt(0));
         assert_eq!(Vec::from_iter(one.namespaces()), ["immich".into()]);
-        let (_, mut reader) = one.read(&Query::default(), |_| true);
+        let (_, mut reader) = one.read();
         one.publish(&Output::Warning("shop/web is odd".into()));
         one.publish(&Output::Lost(7));
         let next = reader.next().await;
@@ -352,7 +364,7 @@ mod tests {
     async fn after_the_stop_a_stream_ends_at_once() {
         let hub = hub(None);
         hub.stop();
-        let (_, mut reader) = hub.read(&Query::default(), |_| true);
+        let (_, mut reader) = hub.read();
         assert!(matches!(reader.next().await, Next::Message(Message::Stopped)));
     }
 }

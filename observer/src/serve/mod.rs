@@ -3,13 +3,14 @@
 //! ```text
 //! Output ─→ serve ─┬→ health  ─┐
 //!                  ├→ metrics ─┴→ http: /metrics, /livez, /readyz
-//!                  ├→ hub: the recent past, and who follows
+//!                  ├→ hub: the recent past, and who follows ─→ grpc: the Hubble observer API
 //!                  ├→ events: Kubernetes Events, if asked for
 //!                  └→ say: log lines
 //! ```
 //!
 //! Nothing here holds the loop up: what is done with an output is bounded and waits for nobody.
 
+pub mod grpc;
 pub mod health;
 pub mod http;
 pub mod hub;
@@ -25,6 +26,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use self::grpc::Grpc;
 use self::health::Health;
 use self::http::Served;
 use self::hub::Hub;
@@ -38,6 +40,8 @@ use crate::objects::Str;
 pub struct Server {
     /// For metrics and health.
     pub http: TcpListener,
+    /// For flows.
+    pub grpc: Grpc,
     /// This node's name.
     pub node: Str,
     /// For clients of flows.
@@ -72,6 +76,11 @@ impl Server {
             // Either way it is over.
             let _ = stopped.await;
         }));
+        let grpc = tokio::spawn(async {
+            if let Err(error) = self.grpc.run().await {
+                tracing::error!(error = &error as &dyn std::error::Error, "attempts are not served");
+            }
+        });
         while let Some(output) = outputs.recv().await {
             let now = Instant::now();
             health.lock().unwrap_or_else(PoisonError::into_inner).take(&output, now);
@@ -84,6 +93,9 @@ impl Server {
         }
         self.hub.stop();
         drop(stop);
+        if let Err(panic) = grpc.await {
+            tracing::error!(%panic, "serving attempts failed");
+        }
         if let Err(panic) = http.await {
             tracing::error!(%panic, "serving metrics and health failed");
         }
