@@ -1,4 +1,4 @@
-//! `observer lint PATH…`: what is probably not meant in NetworkPolicies, from manifests alone.
+//! `observer lint PATH…`: what is probably not meant in NetworkPolicies, of manifests or of a cluster.
 //!
 //! ```text
 //! paths → Snapshot → Objects → policy::lint → chosen codes → places → compact, JSON or SARIF
@@ -16,6 +16,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::objects::ObjectFlags;
 use crate::cluster::{Place, Snapshot};
 use crate::policy::lint::{self, Code, Finding, Objects, Severity};
 use crate::report::clean;
@@ -29,13 +30,12 @@ const SCHEMA: u32 = 1;
 /// The arguments of `observer lint`.
 #[derive(Args, Debug)]
 pub struct Lint {
-    /// Manifests: files or folders
-    #[arg(value_name = "PATH", required_unless_present_any = ["manifests", "explain"])]
+    /// Manifests: files or folders, instead of a cluster
+    #[arg(value_name = "PATH", conflicts_with_all = ["kubeconfig", "context"])]
     paths: Vec<PathBuf>,
 
-    /// Manifests, as an option (repeatable)
-    #[arg(long, value_name = "PATH")]
-    manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    objects: ObjectFlags,
 
     /// How to print findings
     #[arg(short, long, value_name = "FORMAT", default_value = "compact")]
@@ -109,8 +109,7 @@ impl Lint {
             out.flush()?;
             return Ok(ExitCode::SUCCESS);
         }
-        let paths: Vec<PathBuf> = self.paths.iter().chain(&self.manifests).cloned().collect();
-        let snapshot = Snapshot::read(&paths)?;
+        let snapshot = self.objects.read(&self.paths)?;
         for warning in &snapshot.warnings {
             writeln!(err, "observer: {}", clean(warning))?;
         }

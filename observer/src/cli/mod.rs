@@ -8,6 +8,7 @@ pub mod filter;
 mod grpc;
 pub mod lint;
 mod node;
+mod objects;
 mod show;
 pub mod status;
 pub mod tail;
@@ -36,7 +37,7 @@ pub enum Verb {
     Tail(Box<tail::Tail>),
     /// Watch this node for others: serve its attempts, metrics and health, until SIGTERM
     Agent(Box<agent::Agent>),
-    /// Say what is probably not meant in NetworkPolicies, from manifests alone
+    /// Say what is probably not meant in NetworkPolicies, of manifests or of a cluster
     Lint(lint::Lint),
     /// Say whether the policies let one pod talk to another, and what is missing if not
     Why(why::Why),

@@ -4,13 +4,13 @@ mod lines;
 mod patch;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 
+use super::objects::ObjectFlags;
 use crate::cluster::Snapshot;
 use crate::objects::{Change, Object};
 use crate::policy::{self, Decision};
@@ -33,9 +33,8 @@ pub struct Why {
     #[arg(value_name = "DST[:PORT][/PROTO]", required_unless_present = "stdin")]
     dst: Option<String>,
 
-    /// Read the cluster's objects from this folder or file (repeatable)
-    #[arg(long, value_name = "PATH", required = true)]
-    manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    objects: ObjectFlags,
 
     /// How to print the answer
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
@@ -66,7 +65,7 @@ impl Why {
     /// # Errors
     /// Invalid objects (nothing is answered then), a name that nobody has, output that cannot be written.
     pub fn run(self, out: &mut dyn Write) -> Result<ExitCode> {
-        let found = Snapshot::read(&self.manifests)?;
+        let found = self.objects.read(&[])?;
         let mut world = load(&found);
         if self.stdin {
             return Ok(ExitCode::from(

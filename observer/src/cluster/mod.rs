@@ -29,7 +29,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
-pub use self::kube::{Access, AccessError, Cluster, Health, Timing};
+pub use self::kube::{Access, AccessError, Cluster, Health, ReadError, Timing};
 pub use once::{Place, Snapshot};
 pub use problem::{Errors, Problem};
 pub use read::read_manifest;

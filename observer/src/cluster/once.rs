@@ -1,4 +1,4 @@
-//! Reading manifests once, with the place of everything in them.
+//! Reading everything once: manifests, with the place of everything in them, or a cluster.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -9,13 +9,14 @@ use serde_json::Value;
 
 use super::findings::{FieldPath, Step};
 use super::folder;
+use super::kube::{self, Access, AccessError, ReadError};
 use super::lines::Lines;
 use super::problem::Errors;
 use super::read::{Format, Spot};
 use super::store::{Spotted, Store};
 use crate::objects::{Change, Kind, Name, Pod, Str};
 
-/// Everything in some manifests, as they are now.
+/// Everything in some manifests, or in a cluster, as they are now.
 #[derive(Debug)]
 pub struct Snapshot {
     /// Their objects.
@@ -28,6 +29,8 @@ pub struct Snapshot {
     spots: BTreeMap<(Str, Name), (PathBuf, Spot)>,
     /// The lines of files that were asked for. Read a second time for that, so that who never asks pays nothing.
     lines: RefCell<HashMap<PathBuf, Option<Lines>>>,
+    /// The cluster that it was read from, if it was one.
+    cluster: Option<Access>,
 }
 
 /// Where something is written.
@@ -75,12 +78,34 @@ impl Snapshot {
             warnings,
             spots,
             lines: RefCell::default(),
+            cluster: None,
         })
     }
 
-    /// An object as it is written, with what is not read of it too. `None` for one that is not in the manifests, any more.
+    /// Reads a cluster. What may not be listed, or cannot be read, is among the changes as a doubt.
+    ///
+    /// # Errors
+    /// The cluster is not named, or does not answer.
+    pub fn of_cluster(access: Access) -> Result<Self, ReadError> {
+        let runtime = runtime().map_err(AccessError::NoThread)?;
+        let everything = runtime.block_on(kube::everything(&access))?;
+        Ok(Self {
+            changes: everything.changes,
+            templates: Vec::new(),
+            warnings: everything.messages,
+            spots: BTreeMap::new(),
+            lines: RefCell::default(),
+            cluster: Some(access),
+        })
+    }
+
+    /// An object as it is written, with what is not read of it too. `None` for one that is not there, any more; of a cluster
+    /// NetworkPolicies only.
     #[must_use]
     pub fn written(&self, kind: &str, name: &Name) -> Option<Value> {
+        if let Some(access) = self.cluster.as_ref().filter(|_| kind == "NetworkPolicy") {
+            return runtime().ok()?.block_on(kube::written(access, name));
+        }
         let (path, spot) = self.spots.get(&(kind.into(), name.clone()))?;
         let text = fs::read(path).ok()?;
         let format = folder::format(path).unwrap_or(Format::Yaml);
@@ -111,6 +136,10 @@ impl Snapshot {
             line,
         })
     }
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 fn word(kind: Kind) -> Str {

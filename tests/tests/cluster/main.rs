@@ -4,6 +4,7 @@
 mod appearing;
 mod failing;
 mod following;
+mod once;
 mod reading;
 
 use std::collections::BTreeSet;

@@ -13,6 +13,7 @@ mod discover;
 mod follow;
 mod kinds;
 mod line;
+mod once;
 mod settle;
 mod table;
 mod wire;
@@ -25,6 +26,8 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use access::{Access, AccessError};
+pub use once::ReadError;
+pub(super) use once::{everything, written};
 
 use super::watch::{Loaded, Update};
 use crate::objects::{Change, Str};
@@ -71,6 +74,8 @@ pub struct Health {
     pub refused: usize,
     /// Requests that were made.
     pub requests: u64,
+    /// Why nothing is heard, or why there is no full list yet, if that is so.
+    pub trouble: Option<String>,
 }
 
 /// A cluster, followed until this is dropped.

@@ -211,6 +211,18 @@ impl Settled {
         }
     }
 
+    /// Why nothing is heard, or why there is no full list yet.
+    fn trouble(&self, kinds: &BTreeMap<Followed, Kind>) -> Option<String> {
+        if self.synced && self.unheard.is_none() {
+            return None;
+        }
+        let of_kinds = kinds
+            .iter()
+            .filter(|(followed, kind)| self.synced || !is_settled(followed, kind))
+            .find_map(|(followed, kind)| Some(format!("{}: {}", followed.resource(), kind.trouble.as_ref()?.1)));
+        of_kinds.or_else(|| self.unanswered.as_ref().map(|(_, reason)| reason.clone()))
+    }
+
     /// How well the cluster is known.
     pub(super) fn health(&self, kinds: &BTreeMap<Followed, Kind>) -> Health {
         let counts = |(followed, kind): (&Followed, &Kind)| (followed.resource(), kind.table.count().0);
@@ -220,6 +232,7 @@ impl Settled {
             objects: kinds.iter().map(counts).collect(),
             refused: kinds.values().map(|kind| kind.table.count().1).sum(),
             requests: kinds.values().map(|kind| kind.line.requests()).sum(),
+            trouble: self.trouble(kinds),
         }
     }
 }
