@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Answer, Query, ask, destination, edited, manifest, patch, source};
 use crate::cluster::read_manifest;
-use crate::objects::{Change, Object};
+use crate::objects::{Change, NetworkPolicy, Object};
 use crate::policy::tests::generated::objects;
 use crate::policy::{self, Decision};
 use crate::time::Time;
@@ -74,6 +74,16 @@ fn applied(objects: &[Object], policies: &[super::Patched]) -> World {
     world
 }
 
+/// Any policy.
+fn policy() -> NetworkPolicy {
+    let text =
+        b"---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {podSelector: {}}}";
+    match read_manifest(text).expect("valid").pop() {
+        Some(Object::NetworkPolicy(policy)) => NetworkPolicy::clone(&policy),
+        other => panic!("{other:?}"),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
@@ -106,17 +116,6 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_written_is_a_name_or_an_error(text in r"\PC{0,12}", parts in proptest::collection::vec("[a-z0-9./:\\[\\]TCUDP-]{0,4}", 0..8)) {
-        for text in [text, parts.concat()] {
-            let (as_source, as_destination) = (source(&text), destination(&text));
-            // Capitals, which no name has, are a protocol to a destination.
-            if let Ok(target) = as_source && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-                prop_assert_eq!(as_destination.map(|(target, ..)| target), Ok(target));
-            }
-        }
-    }
-
-    #[test]
     fn a_policy_survives_being_printed(objects in objects()) {
         for object in &objects {
             let Object::NetworkPolicy(policy) = object else { continue };
@@ -130,6 +129,28 @@ proptest! {
                 (read.isolates_ingress, read.isolates_egress, read.ingress.len(), read.egress.len()),
                 (policy.isolates_ingress, policy.isolates_egress, policy.ingress.len(), policy.egress.len())
             );
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_an_annotation_holds_survives_a_patch(key in "[ -~]{0,9}", value in r"([ -~\n\t]|\PC){0,30}") {
+        let mut written = manifest(&policy());
+        written["metadata"]["annotations"] = json!({ key: value });
+        let yaml = serde_saphyr::to_string(&written).expect("YAML");
+        let read: serde_json::Value = serde_saphyr::from_str(&yaml).expect("YAML");
+        prop_assert_eq!(read, written, "{}", yaml);
+    }
+
+    #[test]
+    fn whatever_is_written_is_a_name_or_an_error(text in r"\PC{0,12}", parts in proptest::collection::vec("[a-z0-9./:\\[\\]TCUDP-]{0,4}", 0..8)) {
+        for text in [text, parts.concat()] {
+            let (as_source, as_destination) = (source(&text), destination(&text));
+            // Capitals, which no name has, are a protocol to a destination.
+            if let Ok(target) = as_source && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                prop_assert_eq!(as_destination.map(|(target, ..)| target), Ok(target));
+            }
         }
     }
 }
