@@ -9,12 +9,14 @@
 //! scenario/  objects + traffic + what must be said, as data, and the runner
 //! demo/      the story that `cargo xtask demo` plays
 //! chart/     the Helm chart without helm
+//! e2e/       the test of a real cluster
 //! ```
 #![forbid(unsafe_code)]
 
 pub mod bench;
 pub mod chart;
 pub mod demo;
+pub mod e2e;
 pub mod fake_api;
 pub mod lab;
 pub mod scenario;

@@ -8,6 +8,7 @@ mod bench;
 mod build;
 mod chart;
 mod demo;
+mod e2e;
 mod fuzz;
 mod image;
 mod lint;
@@ -44,6 +45,8 @@ enum Verb {
     Bench(bench::Arguments),
     /// Make the image without any container tool.
     Image(image::Arguments),
+    /// Test a real cluster, the one that KUBECONFIG names: install, dial, check what is said, remove.
+    E2e(e2e::Arguments),
     /// Write the manifests that are generated from the Helm chart, or print the chart of a release.
     Chart(chart::Arguments),
     /// Check the rules of the structure.
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Verb::Lint => lint::run(),
         Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Image(arguments) => image::run(&arguments),
+        Verb::E2e(arguments) => e2e::run(&arguments),
         Verb::Chart(arguments) => chart::run(&arguments),
         Verb::Tidy => tidy::run(),
         Verb::Fuzz(arguments) => fuzz::run(&arguments),

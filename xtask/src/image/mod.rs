@@ -7,6 +7,7 @@
 
 mod archive;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::{env, fs};
 
@@ -15,54 +16,67 @@ use anyhow::{Context as _, Result, bail};
 use crate::{setup, shell};
 
 /// The largest that the observer's image may be, in bytes, unpacked.
-const LIMIT: u64 = 20_000_000;
+const LIMIT: usize = 20_000_000;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The image's name without its tag, which is the workspace's version.
-    #[arg(long, default_value = "localhost/observer")]
+    #[arg(long, default_value = NAME)]
     name: String,
     /// Also the image of the pods of `cargo xtask e2e`.
     #[arg(long)]
     test: bool,
 }
 
+/// The image's name where nobody says otherwise. No registry has it.
+const NAME: &str = "localhost/observer";
+
+/// The image of the pods of `cargo xtask e2e`.
+const PEER: Image<'static> = Image {
+    package: "observer-e2e-peer",
+    title: "Listens and dials in the pods of the observer's cluster test",
+    name: "localhost/observer-e2e-peer",
+};
+
 /// What goes into an image.
 struct Image<'a> {
     package: &'a str,
     title: &'a str,
-    name: String,
+    name: &'a str,
 }
 
 /// The verb.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     setup::ensure()?;
-    let observer = Image {
-        package: "observer",
-        title: "Watches TCP connection attempts of pods and names the NetworkPolicy behind each failure",
-        name: arguments.name.clone(),
-    };
-    let size = make(&observer)?;
-    if size > LIMIT {
-        bail!("the image has {size} bytes; at most {LIMIT} are wanted");
-    }
+    make(&observer(&arguments.name))?;
     if arguments.test {
-        make(&Image {
-            package: "observer-e2e-peer",
-            title: "Listens and dials in the pods of the observer's cluster test",
-            name: "localhost/observer-e2e-peer".to_owned(),
-        })?;
+        make(&PEER)?;
     }
     Ok(())
 }
 
-/// Makes an image and says how large it is, unpacked.
-fn make(image: &Image<'_>) -> Result<u64> {
+/// Both images by their own names, and where their archives are.
+pub(crate) fn make_all() -> Result<[PathBuf; 2]> {
+    Ok([make(&observer(NAME))?, make(&PEER)?])
+}
+
+fn observer(name: &str) -> Image<'_> {
+    Image {
+        package: "observer",
+        title: "Watches TCP connection attempts of pods and names the NetworkPolicy behind each failure",
+        name,
+    }
+}
+
+/// Makes an image, says how large it is, and where its archive is.
+fn make(image: &Image<'_>) -> Result<PathBuf> {
     let binary = fs::read(build(image.package)?)?;
     let folder = shell::target().join("image");
     let rootfs = folder.join(image.package).join("rootfs");
     fs::create_dir_all(&rootfs)?;
-    fs::write(rootfs.join(image.package), &binary)?;
+    let program = rootfs.join(image.package);
+    fs::write(&program, &binary)?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
 
     let version = env!("CARGO_PKG_VERSION");
     let archive = archive::write(&archive::Contents {
@@ -82,7 +96,10 @@ fn make(image: &Image<'_>) -> Result<u64> {
     println!("  unpacked  {}", megabytes(binary.len()));
     println!("  to pull   {}", megabytes(archive.layer));
     println!("  archive   {}", path.display());
-    Ok(binary.len() as u64)
+    if binary.len() > LIMIT {
+        bail!("the image has {} bytes; at most {LIMIT} are wanted", binary.len());
+    }
+    Ok(path)
 }
 
 fn megabytes(bytes: usize) -> String {
