@@ -194,40 +194,22 @@ fn answer_of_tiers(
     answers
 }
 
-/// "Policies with lower priority values have higher precedence"; with the same, "the implementation can apply any".
+/// "Policies with lower priority values have higher precedence"; with the same, "the implementation can apply any". One
+/// without a priority may stand anywhere.
 fn orders(policies: Vec<Arc<ClusterPolicy>>) -> Vec<Vec<Arc<ClusterPolicy>>> {
-    let unordered = policies.iter().any(|policy| policy.priority.is_none());
-    let least = policies.iter().map(|policy| policy.priority).min();
     if policies.is_empty() {
         return vec![Vec::new()];
     }
+    let least = policies.iter().filter_map(|policy| policy.priority).min();
     let mut all = Vec::new();
     for (index, first) in policies.iter().enumerate() {
-        if unordered || Some(first.priority) == least {
+        if first.priority.is_none() || first.priority == least {
             let mut rest = policies.clone();
             rest.remove(index);
-            // Where one has no place in the order, none has.
-            let rest = if unordered { permutations(&rest) } else { orders(rest) };
-            for mut order in rest {
+            for mut order in orders(rest) {
                 order.insert(0, first.clone());
                 all.push(order);
             }
-        }
-    }
-    all
-}
-
-fn permutations(policies: &[Arc<ClusterPolicy>]) -> Vec<Vec<Arc<ClusterPolicy>>> {
-    if policies.is_empty() {
-        return vec![Vec::new()];
-    }
-    let mut all = Vec::new();
-    for (index, first) in policies.iter().enumerate() {
-        let mut rest = policies.to_vec();
-        rest.remove(index);
-        for mut order in permutations(&rest) {
-            order.insert(0, first.clone());
-            all.push(order);
         }
     }
     all

@@ -15,7 +15,7 @@ use super::matching::{Scene, any};
 use super::remedy::accepted;
 use super::worlds::{Answers, Open, Role, Truth};
 use super::{Decision, Direction, NearMiss, RuleId, Unmet};
-use crate::objects::{Action, ClusterPeer, ClusterPort, ClusterRule, Pod, Tier};
+use crate::objects::{Action, ClusterPeer, ClusterPolicy, ClusterPort, ClusterRule, Pod, Tier};
 
 /// What a tier, or a policy of it, may do with the attempt.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -28,6 +28,14 @@ struct Outcomes {
 }
 
 impl Outcomes {
+    /// No rule matches.
+    const NONE: Self = Self {
+        accept: false,
+        deny: false,
+        pass: false,
+        none: true,
+    };
+
     fn add(&mut self, action: Action) {
         match action {
             Action::Accept => self.accept = true,
@@ -43,6 +51,16 @@ impl Outcomes {
             pass: self.pass || other.pass,
             none: self.none || other.none,
         }
+    }
+
+    /// What policies may do together where any of them may come first.
+    fn in_any_order(self, other: Self, open: &mut u8) -> Self {
+        let together = self.or(other);
+        if self.actions() > 0 && other.actions() > 0 && together.actions() > 1 {
+            *open |= Open::EqualPriority as u8;
+        }
+        let none = self.none && other.none;
+        Self { none, ..together }
     }
 
     /// How many different actions are possible.
@@ -82,12 +100,10 @@ impl Deciding<'_> {
     }
 }
 
-/// Whether any of two policies of a tier may come first, by their priorities; `a` is not greater.
-fn have_no_order(a: Option<u16>, b: Option<u16>) -> bool {
-    if faulty!(EqualsInOrder) {
-        return a.is_none();
-    }
-    a == b || a.is_none() || faulty!(IgnorePriority)
+/// Whether any of two policies of a tier may come first, by their priorities.
+fn have_no_order(a: u16, b: u16) -> bool {
+    let equal = a == b && !faulty!(EqualsInOrder);
+    equal || faulty!(IgnorePriority)
 }
 
 impl<'a> Scene<'a> {
@@ -153,21 +169,19 @@ impl<'a> Scene<'a> {
     }
 
     fn outcomes(&self, tier: Tier, open: &mut u8) -> Outcomes {
+        // The older baseline has no priority: it may stand anywhere among the others, which keep their order.
+        let mut anywhere = Outcomes::NONE;
         let mut before = Outcomes::default();
         // Policies that no priority orders among themselves.
-        let mut group: Option<(Option<u16>, Outcomes)> = None;
+        let mut group: Option<(u16, Outcomes)> = None;
         for policy in self.applying(tier) {
-            let priority = policy.policy.priority;
             let outcomes = self.first_match(policy, open);
+            let Some(priority) = policy.policy.priority else {
+                anywhere = anywhere.in_any_order(outcomes, open);
+                continue;
+            };
             group = match group {
-                Some((of, others)) if have_no_order(of, priority) => {
-                    let together = others.or(outcomes);
-                    if others.actions() > 0 && outcomes.actions() > 0 && together.actions() > 1 {
-                        *open |= Open::EqualPriority as u8;
-                    }
-                    let none = others.none && outcomes.none;
-                    Some((of, Outcomes { none, ..together }))
-                }
+                Some((of, others)) if have_no_order(of, priority) => Some((of, others.in_any_order(outcomes, open))),
                 Some((_, done)) if !done.none => break,
                 Some((_, done)) => {
                     before = before.or(done);
@@ -176,15 +190,12 @@ impl<'a> Scene<'a> {
                 None => Some((priority, outcomes)),
             };
         }
-        let nothing = Outcomes {
-            none: true,
-            ..Outcomes::default()
-        };
-        let (_, last) = group.unwrap_or((None, nothing));
-        Outcomes {
+        let last = group.map_or(Outcomes::NONE, |(_, last)| last);
+        let ordered = Outcomes {
             none: last.none,
             ..before.or(last)
-        }
+        };
+        anywhere.in_any_order(ordered, open)
     }
 
     fn first_match(&self, policy: &CompiledCluster, open: &mut u8) -> Outcomes {
@@ -312,10 +323,15 @@ impl<'a> Scene<'a> {
                 policy.name
             )
         } else {
-            let accepted = accepted(self);
+            let places: Vec<_> = self
+                .places_before(policy.tier)
+                .into_iter()
+                .map(|(number, policy)| format!("rule {number} of {}", policy.name))
+                .collect();
             format!(
-                "put a rule before rule {number} of {} that accepts {accepted}",
-                policy.name
+                "put a rule before {} that accepts {}",
+                places.join(" and "),
+                accepted(self)
             )
         };
         NearMiss {
@@ -327,6 +343,27 @@ impl<'a> Scene<'a> {
             }],
             change,
         }
+    }
+
+    /// Where a rule comes before all that may deny in a tier, or in the one before it: in every policy that may be asked first.
+    fn places_before(&self, tier: Tier) -> Vec<(usize, &'a ClusterPolicy)> {
+        let may_deny = |tier: &Tier| self.outcomes(*tier, &mut 0).deny;
+        let tier = Some(Tier::Admin).filter(may_deny).unwrap_or(tier);
+        let mut places: Vec<(usize, &ClusterPolicy)> = Vec::new();
+        let mut first = None;
+        for policy in self.applying(tier) {
+            let priority = policy.policy.priority;
+            if first.is_some() && priority != first {
+                break;
+            }
+            let mut rules = policy.rules(self.direction);
+            let may_match = rules.position(|(rule, peers)| self.cluster_rule_matches(rule, peers, &mut 0) != Truth::No);
+            if let Some(index) = may_match {
+                places.push((index + 1, &policy.policy));
+                first = priority;
+            }
+        }
+        places
     }
 
     /// The cluster-wide policies with a rule that may match.

@@ -142,6 +142,23 @@ fn s26_equal_priority_is_open_where_the_answers_differ() {
 }
 
 #[test]
+fn where_any_policy_may_come_first_each_needs_the_rule_that_accepts() {
+    let cluster = cluster()
+        .tier(cluster_policy("Admin 7 a", ALL, &[deny(&["ns"], &["TCP 80"])], &[]))
+        .tier(cluster_policy(
+            "Admin 7 b",
+            ALL,
+            &[deny(&["ns"], &["UDP"]), deny(&["ns"], &["TCP"])],
+            &[],
+        ));
+    let verdict = cluster.judge("x/a", "x/b", "TCP 80");
+    assert_eq!(
+        verdict.ingress.nearest[0].change,
+        "put a rule before rule 1 of a and rule 2 of b that accepts TCP 80 from pods app=a in namespace x"
+    );
+}
+
+#[test]
 fn s26_nothing_orders_the_older_baseline_among_the_newer() {
     cluster()
         .tier(cluster_policy(
@@ -154,6 +171,12 @@ fn s26_nothing_orders_the_older_baseline_among_the_newer() {
             "Baseline 1 other",
             ALL,
             &[accept(&["ns"], &["TCP 80", "TCP 81"])],
+            &[],
+        ))
+        .tier(cluster_policy(
+            "Baseline 2 last",
+            ALL,
+            &[deny(&["ns"], &["TCP 81"])],
             &[],
         ))
         .check(

@@ -11,4 +11,5 @@ mod nearest;
 mod open_corners;
 mod semantics;
 mod sentences;
+mod tier_remedies;
 mod time;
