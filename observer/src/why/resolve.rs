@@ -45,14 +45,6 @@ pub enum Error {
         /// What it has.
         has: String,
     },
-    /// One side has IPv4 only and the other IPv6 only.
-    #[error("{source_name} and {destination} have no address family in common")]
-    Family {
-        /// The source.
-        source_name: String,
-        /// The destination.
-        destination: String,
-    },
 }
 
 /// All questions of a query.
@@ -303,7 +295,7 @@ impl Resolving<'_> {
         let aims = landings.iter().map(|landing| self.aim(source, landing));
         Ok(Pair {
             backends: landings.len(),
-            aims: aims.collect::<Result<_, _>>()?,
+            aims: aims.collect(),
             source: source.name.clone(),
             destination,
         })
@@ -338,8 +330,8 @@ impl Resolving<'_> {
         only(&found, &end.name, has)
     }
 
-    fn aim(&self, source: &End, landing: &Landing) -> Result<Aim, Error> {
-        let to = &landing.end;
+    fn aim(&mut self, source: &End, landing: &Landing) -> Aim {
+        let (to, at) = (&landing.end, self.at);
         let question = |from_address: IpAddr, to_address: IpAddr| Question {
             source: Party {
                 address: from_address,
@@ -352,14 +344,13 @@ impl Resolving<'_> {
             port: landing.port,
             protocol: landing.protocol,
             dialled: landing.dialled,
-            at: self.at,
+            at,
         };
         let name = shown(&to.name, landing.port, landing.protocol);
+        let mut apart = false;
         let (questions, other_family) = if source.addresses.is_empty() || to.addresses.is_empty() {
             let (from, to) = (self.places_of(source, to), self.places_of(to, source));
-            let (Some(&first_from), Some(&first_to)) = (from.first(), to.first()) else {
-                return Err(self.no_family(source, landing));
-            };
+            let (first_from, first_to) = (from[0], to[0]);
             // Ingress asks for the source's address only, egress for the destination's.
             let sources = from.iter().map(|ip| question(*ip, first_to));
             let destinations = to.iter().skip(1).map(|ip| question(first_from, *ip));
@@ -370,25 +361,27 @@ impl Resolving<'_> {
                 from.find(|from| from.is_ipv4() == to.is_ipv4())
                     .map(|from| (*from, *to))
             });
-            let (from, to) = common.next().ok_or_else(|| self.no_family(source, landing))?;
+            // Without a family in common nothing connects, and still each side's policies say something of the other's address.
+            let one_family = common.next();
+            let (from, to) = one_family.unwrap_or((source.addresses[0], to.addresses[0]));
             let other = common.next().map(|(from, to)| question(from, to));
+            apart = one_family.is_none();
             (vec![question(from, to)], other)
         };
-        Ok(Aim {
+        if apart {
+            self.notes.push(format!(
+                "{} and {} have no address family in common: nothing can connect, whatever the policies say",
+                source.name, to.name
+            ));
+        }
+        Aim {
             name,
             questions,
             other_family,
-        })
-    }
-
-    fn no_family(&self, source: &End, landing: &Landing) -> Error {
-        Error::Family {
-            source_name: source.name.clone(),
-            destination: landing.end.name.clone(),
         }
     }
 
-    /// Its addresses; without one, a place for every answer that the other side's policies can give.
+    /// Its addresses, never none; without one, a place for every answer that the other side's policies can give.
     fn places_of(&self, end: &End, other: &End) -> Vec<IpAddr> {
         if !end.addresses.is_empty() {
             return end.addresses.clone();

@@ -235,11 +235,20 @@ fn what_cannot_be_asked_is_an_error_that_says_what_to_write() {
             "which port of shop/web-1-b? It has no declared port",
         ),
         ("shop/web-1-a", "shop/api-0:grpc", "It has 8080/TCP (http)"),
-        ("shop/web-1-a", "[fd00::1]:80", "no address family in common"),
     ] {
         let error: Error = ask(&world, &query(from, to)).expect_err(to);
         assert!(error.to_string().contains(expect), "{error}");
     }
+}
+
+#[test]
+fn without_an_address_family_in_common_the_policies_still_say_something() {
+    let answer = answer(&read(SHOP), "shop/web-1-a", "[fd00::1]:80");
+    assert_eq!(answer.decision(), Decision::Allowed);
+    assert_eq!(
+        answer.notes,
+        ["shop/web-1-a and fd00::1 have no address family in common: nothing can connect, whatever the policies say"]
+    );
 }
 
 #[test]
