@@ -297,6 +297,16 @@ impl Agent {
         self.say(Output::Figures(Box::new(self.figures.clone()))).await
     }
 
+    /// Outputs that the reader has not taken yet.
+    fn waiting(&self) -> Table {
+        let capacity = self.output.max_capacity();
+        Table {
+            name: "outputs",
+            used: (capacity - self.output.capacity()) as u64,
+            capacity: capacity as u64,
+        }
+    }
+
     fn figures_now(&mut self, conntrack: Option<(u64, u64)>) -> Figures {
         let now = self.probe.now();
         let handshakes = self.probe.handshakes().ok().map(|(used, capacity)| Table {
@@ -318,7 +328,7 @@ impl Agent {
             at: now,
             swept: now - self.swept.elapsed(),
             counters: self.counters(),
-            tables: handshakes.into_iter().chain(tables).collect(),
+            tables: handshakes.into_iter().chain(tables).chain([self.waiting()]).collect(),
             ring: self.probe.take_most_waiting(),
             conntrack,
             api: self.objects.health(),

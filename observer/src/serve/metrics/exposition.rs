@@ -270,3 +270,20 @@ fn code(direction: Direction) -> &'static str {
         Direction::Ingress => "ingress",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_loss_is_documented_and_counted_by_somebody() {
+        let page = include_str!("../../../../docs/metrics.md");
+        let kernel = crate::probe::counters::Counters::default();
+        let tracker = crate::attempt::Counters::default();
+        let counted: Vec<&str> = kernel.named().chain(tracker.named()).map(|(name, _)| name).collect();
+        for loss in LOSSES {
+            assert!(page.contains(&format!("| `{loss}` |")), "{loss} is not documented");
+            assert!(counted.contains(&loss), "nobody counts {loss}");
+        }
+    }
+}
