@@ -30,6 +30,7 @@ pub struct AgentCommand {
 pub struct Agent<'lab> {
     node: &'lab NetNs,
     http: SocketAddr,
+    grpc: SocketAddr,
     process: Observer,
 }
 
@@ -52,7 +53,25 @@ impl AgentCommand {
 
     /// Starts it inside `node` without waiting for anything.
     pub fn spawn(self, node: &NetNs) -> Result<Agent<'_>> {
-        let http = node.enter(free_address)?;
+        let [http, grpc] = node.enter(free_addresses)?;
+        self.spawn_at(node, http, grpc)
+    }
+
+    /// Waits for the end of another, starts this one in its place, as a container is restarted, and waits until it is ready.
+    pub fn restart<'lab>(self, before: Agent<'lab>) -> Result<Agent<'lab>> {
+        let Agent {
+            node,
+            http,
+            grpc,
+            process,
+        } = before;
+        process.finish(SOON)?;
+        let agent = self.spawn_at(node, http, grpc)?;
+        agent.await_answer("/readyz", |status, _| status == 200)?;
+        Ok(agent)
+    }
+
+    fn spawn_at(self, node: &NetNs, http: SocketAddr, grpc: SocketAddr) -> Result<Agent<'_>> {
         let mut command = Command::new(binary()?);
         command
             .arg("agent")
@@ -60,9 +79,15 @@ impl AgentCommand {
             // Flags go before.
             .env("NODE_NAME", Lab::NODE)
             .env("OBSERVER_LOG_FORMAT", "json")
+            .env("OBSERVER_LISTEN", grpc.to_string())
             .env("OBSERVER_METRICS_LISTEN", http.to_string());
         let process = Observer::start(command, node)?;
-        Ok(Agent { node, http, process })
+        Ok(Agent {
+            node,
+            http,
+            grpc,
+            process,
+        })
     }
 
     /// Starts it inside `node` and waits until it is ready.
@@ -77,6 +102,11 @@ impl Agent<'_> {
     /// Where it serves metrics and health.
     pub fn http(&self) -> SocketAddr {
         self.http
+    }
+
+    /// Where it serves attempts.
+    pub fn grpc(&self) -> SocketAddr {
+        self.grpc
     }
 
     /// The process.
@@ -154,10 +184,11 @@ fn sample(text: &str, series: &str) -> Option<f64> {
     text.lines().find_map(of_series)
 }
 
-/// An address where nobody listens. Nobody else is in the namespace to take it.
-fn free_address() -> Result<SocketAddr> {
-    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
-    Ok(socket.local_addr()?)
+/// Addresses where nobody listens. Nobody else is in the namespace to take them.
+fn free_addresses() -> Result<[SocketAddr; 2]> {
+    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port");
+    let (one, other) = (bind()?, bind()?);
+    Ok([one.local_addr()?, other.local_addr()?])
 }
 
 fn ask(at: SocketAddr, path: &str) -> Result<String> {

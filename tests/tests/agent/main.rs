@@ -3,6 +3,7 @@
 mod api;
 mod ending;
 mod events;
+mod flows;
 mod health;
 mod metrics;
 mod privileges;
