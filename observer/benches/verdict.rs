@@ -19,7 +19,7 @@ use cluster::{changes, load, pod, policy, questions};
 
 fn verdicts(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("verdict");
-    for pods in [1_000, 10_000, 100_000] {
+    for pods in [1_000, 3_000, 10_000, 30_000, 100_000] {
         let changes = changes(pods);
         let policies = load(&changes);
         let questions = questions(&changes, 10_000);
