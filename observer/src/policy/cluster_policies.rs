@@ -79,7 +79,8 @@ impl HeldCluster {
     }
 
     fn order(&self) -> impl Ord + '_ {
-        (self.compiled.order(), self.from)
+        let policy = &self.compiled.policy;
+        (policy.tier, policy.priority, policy.kind, &*policy.name, self.from)
     }
 }
 
@@ -100,12 +101,6 @@ impl Applying {
 }
 
 impl CompiledCluster {
-    /// What is asked first comes first.
-    fn order(&self) -> impl Ord + '_ {
-        let policy = &self.policy;
-        (policy.tier, policy.priority, policy.kind, &*policy.name)
-    }
-
     fn new(policy: &Arc<ClusterPolicy>, terms: &mut Terms) -> Self {
         let mut peers = |rules: &[ClusterRule]| -> Box<[Peers]> {
             let mut chooser = |peer: &ClusterPeer| match peer {

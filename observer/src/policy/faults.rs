@@ -17,7 +17,8 @@
 //!   skipped; any node will do; networks miss pods; domain names resolve to nothing; hostNetwork pods are subjects, or
 //!   peers; the subject's pod selector is ignored; a pod and itself are judged;
 //! - time: a changed pod keeps its old policies; a changed policy is not indexed, nor a cluster-wide one; a namespace keeps
-//!   its old labels, or the cluster-wide policies for them; a node keeps its old labels; changes open no window.
+//!   its old labels, or the cluster-wide policies for them; a node keeps its old labels, a policy its old numbers;
+//!   changes open no window.
 
 macro_rules! faulty {
     ($fault:ident) => {{
@@ -53,7 +54,7 @@ faults! {
     FirstPolicyOnly IgnorePolicyTypes SwapDirections NotItself NotOwnNode
     IgnorePriority EqualsInOrder LaterRulesToo PassIsNoMatch NetworkPoliciesAreNotFinal NoBaseline IgnoreTierPorts FailOpen
     AnyNode NetworksMissPods NamesResolveToNothing HostPodsAreSubjects HostPodsArePeers IgnoreSubjectPods TiersWithinPod
-    KeepSelection KeepIndex KeepApplying KeepNamespaceLabels KeepApplyingWithNamespace KeepNodeLabels NoWindow
+    KeepSelection KeepIndex KeepApplying KeepNamespaceLabels KeepApplyingWithNamespace KeepNodeLabels KeepNumbers NoWindow
 }
 
 #[cfg(test)]

@@ -240,8 +240,10 @@ impl Space {
                 continue;
             }
             if let Some(profile) = shared.roster.profile_mut(place) {
-                profile.selection = Selection::of(&self.policies, &labels);
-                profile.applying = shared.cluster.applying(&self.surroundings.labels, &labels);
+                if !faulty!(KeepNumbers) {
+                    profile.selection = Selection::of(&self.policies, &labels);
+                    profile.applying = shared.cluster.applying(&self.surroundings.labels, &labels);
+                }
                 profile.namespace = self.surroundings.clone();
                 self.profiles.insert(labels.terms().into(), place);
                 profile.labels = labels;

@@ -179,7 +179,9 @@ impl Policies {
         }
         self.doubts
             .retain(|doubt| doubt.until.is_none_or(|until| until > before));
-        self.renumber();
+        if self.has_many_spare_terms() {
+            self.renumber();
+        }
     }
 
     fn set_policy(&mut self, policy: &Arc<NetworkPolicy>, at: Time) {
@@ -272,12 +274,14 @@ impl Policies {
         (space, shared)
     }
 
-    /// Labels of pods that are gone keep their numbers; when these are most, all that lives is numbered anew.
-    fn renumber(&mut self) {
+    /// Labels of pods that are gone keep their numbers: whether these are most.
+    fn has_many_spare_terms(&self) -> bool {
         let living: usize = self.spaces.values().map(Space::count_labels).sum();
-        if self.terms.given() < 2 * living + SPARE_TERMS {
-            return;
-        }
+        self.terms.given() >= 2 * living + SPARE_TERMS
+    }
+
+    /// Numbers all that lives anew.
+    pub(super) fn renumber(&mut self) {
         self.terms = Terms::default();
         self.cluster.renumber(&mut self.terms);
         let mut shared = Shared {

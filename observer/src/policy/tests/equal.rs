@@ -263,6 +263,7 @@ fn every_version_is_asked(pods: &[PodText], steps: Vec<Step>) -> Result<(), Test
         moments.push((at, now));
         if second % 2 == 0 {
             cluster.policies.prune(at);
+            cluster.policies.renumber();
         }
         for (text, question) in questions(&cluster, &["n/0", "m/1", "n/3", "node n2", "1.2.3.4"], at) {
             let after = at - cluster.policies.config.window;
