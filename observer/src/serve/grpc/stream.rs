@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 use std::vec;
 
 use futures_util::stream::{self, Stream};
@@ -13,11 +14,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use tonic::Status;
 
 use super::asked::Asked;
-use crate::flows::{self, Query, extension};
+use crate::flows::{self, Query, Take, extension};
 use crate::objects::Str;
 use crate::report::Record;
 use crate::serve::hub::{Hub, Message, Next, Past, Reader, now};
 use crate::time::Time;
+
+/// What two nodes saw of one attempt is decided at most so far apart.
+const JOINED_WITHIN: Duration = Duration::from_secs(30);
 
 /// A client's stream.
 struct Told {
@@ -64,12 +68,16 @@ pub(super) fn tell(
     stream::unfold(told, |mut told| async { told.next().await.map(|next| (next, told)) })
 }
 
-/// The owners that the filters leave out of the past.
+/// The owners that the filters leave out of the past. Where none of it is asked for, what comes may still belong to those of the last
+/// moments.
 fn owners(asked: &Asked, records: &[Arc<Record>]) -> Vec<Flow> {
-    let query = Query {
+    let mut query = Query {
         provisional: true,
         ..asked.query
     };
+    if query.take == Take::Last(0) {
+        query.decided_since = Some(now() - JOINED_WITHIN);
+    }
     let left_out = records
         .iter()
         .filter(|record| query.covers(record) && !asked.wants(record));

@@ -66,8 +66,8 @@ pub enum BadTls {
     },
 }
 
-/// What the three files hold.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// What the three files hold. Not to be printed: there is the key.
+#[derive(Eq, PartialEq)]
 struct Held {
     cert: Vec<u8>,
     key: Vec<u8>,
@@ -195,5 +195,9 @@ impl Tls {
 }
 
 fn complain(error: &BadTls) {
-    tracing::warn!("{error}: the TLS files read before stay in use until it is mended");
+    let error: &dyn std::error::Error = error;
+    tracing::warn!(
+        error,
+        "the TLS files have changed and cannot be used: those read before stay in use"
+    );
 }
