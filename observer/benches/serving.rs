@@ -124,7 +124,7 @@ fn serving(criterion: &mut Criterion) {
             });
         });
     };
-    let metrics = Metrics::new("here".into(), hub(), None);
+    let metrics = Metrics::new(hub(), None);
     timed("an attempt counted", &|output| metrics.take(black_box(output)));
     let alone = hub();
     timed("an attempt published, nobody follows", &|output| {

@@ -218,7 +218,6 @@ impl Agent {
         let server = Server {
             http,
             grpc: self.grpc.listen(hub.clone())?,
-            node: node.clone(),
             hub,
             events,
         };

@@ -9,6 +9,7 @@
 //! touch them ends here: it is in no ring, no stream and no count.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,8 @@ struct Shared {
     live: Sender<Message>,
     /// Changed under the lock of `recent`.
     stopped: watch::Sender<bool>,
+    /// Messages that readers were too slow for.
+    lagged: Arc<AtomicU64>,
 }
 
 /// Changed and read together, so that what a new reader gets of the past and what it gets live neither overlap nor leave a gap.
@@ -82,6 +85,7 @@ pub enum Next {
 pub struct Reader {
     /// `None` after the stop.
     live: Option<Receiver<Message>>,
+    lagged: Arc<AtomicU64>,
 }
 
 /// What was known when a reader began.
@@ -123,6 +127,7 @@ impl Hub {
             recent: Mutex::new(recent),
             live: Sender::new(LAG),
             stopped: watch::Sender::new(false),
+            lagged: Arc::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -182,6 +187,7 @@ impl Hub {
         let live = self.shared.live.subscribe();
         let reader = Reader {
             live: (!*self.shared.stopped.borrow()).then_some(live),
+            lagged: self.shared.lagged.clone(),
         };
         (past, reader)
     }
@@ -231,6 +237,12 @@ impl Hub {
         self.shared.live.receiver_count()
     }
 
+    /// How many messages readers were too slow for, all together.
+    #[must_use]
+    pub fn lagged(&self) -> u64 {
+        self.shared.lagged.load(Ordering::Relaxed)
+    }
+
     fn recent(&self) -> MutexGuard<'_, Recent> {
         self.shared.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -244,7 +256,10 @@ impl Reader {
         };
         match live.recv().await {
             Ok(message) => Next::Message(message),
-            Err(RecvError::Lagged(count)) => Next::Lagged(count),
+            Err(RecvError::Lagged(count)) => {
+                self.lagged.fetch_add(count, Ordering::Relaxed);
+                Next::Lagged(count)
+            }
             Err(RecvError::Closed) => Next::Message(Message::Stopped),
         }
     }
@@ -326,6 +341,7 @@ mod tests {
             (5000, 905),
             "with the stop it lags by {LAG} and one more"
         );
+        assert_eq!(hub.lagged(), lost);
     }
 
     #[tokio::test]

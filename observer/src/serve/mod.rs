@@ -33,7 +33,6 @@ use self::hub::Hub;
 use self::metrics::Metrics;
 use crate::agent::Output;
 use crate::events::Events;
-use crate::objects::Str;
 
 /// What an agent serves.
 #[derive(Debug)]
@@ -42,8 +41,6 @@ pub struct Server {
     pub http: TcpListener,
     /// For flows.
     pub grpc: Grpc,
-    /// This node's name.
-    pub node: Str,
     /// For clients of flows.
     pub hub: Hub,
     /// For Kubernetes Events, where they are written.
@@ -64,7 +61,7 @@ impl Server {
     pub async fn run(self, mut outputs: mpsc::Receiver<Output>) {
         let events = self.events;
         let written = events.as_ref().map(Events::counts);
-        let metrics = Metrics::new(self.node, self.hub.clone(), written);
+        let metrics = Metrics::new(self.hub.clone(), written);
         let health = Arc::new(Mutex::new(Health::new(Instant::now())));
         let mut log = say::Log::default();
         let served = Served {

@@ -84,6 +84,7 @@ pub(super) fn write(state: &State, counts: &Counts, encoder: DescriptorEncoder<'
     coverage(counts, &mut writer)?;
     loop_figures(counts.figures.as_ref(), &state.hub.fill(), &mut writer)?;
     writer.gauge(&table::STREAMS, Some(state.hub.readers() as f64))?;
+    writer.counters(&table::STREAMS_LAGGED, [([], state.hub.lagged())])?;
     of_process(&state.process, &mut writer)
 }
 

@@ -28,7 +28,6 @@ use self::process::Process;
 use super::hub::{Fill, Hub};
 use crate::agent::Output;
 use crate::events;
-use crate::objects::Str;
 pub use table::{ALL, Metric, names};
 
 /// The type of what [`Metrics::text`] gives.
@@ -50,11 +49,11 @@ struct State {
 }
 
 impl Metrics {
-    /// Of the agent on this node; nothing is counted yet. What the hub holds and what `events` counts is read at each scrape.
+    /// Of the agent of the hub's node; nothing is counted yet. What the hub holds and what `events` counts is read at each scrape.
     #[must_use]
-    pub fn new(node: Str, hub: Hub, events: Option<Arc<events::Counts>>) -> Self {
+    pub fn new(hub: Hub, events: Option<Arc<events::Counts>>) -> Self {
         let state = Arc::new(State {
-            counts: Mutex::new(Counts::new(node)),
+            counts: Mutex::new(Counts::new(hub.node().clone())),
             hub,
             events,
             process: Process::new(),

@@ -90,6 +90,8 @@ metrics! {
         "When the table of unfinished handshakes was last read";
     STREAMS: Gauge "observer_streams" [],
         "Streams of flows that clients follow";
+    STREAMS_LAGGED: Counter "observer_stream_messages_lost" [],
+        "Messages of streams that clients were too slow to read; each is told how many it lost";
     BUILD: Gauge "observer_build_info" ["version", "kernel"],
         "1, with the version of the observer and of the running kernel";
     CPU: Counter "process_cpu_seconds" [],

@@ -28,11 +28,7 @@ fn new() -> Metrics {
         attempts: 100,
         age: Duration::from_secs(900),
     };
-    Metrics::new(
-        "node-a".into(),
-        Hub::new("node-a".into(), limits, None),
-        Some(Arc::default()),
-    )
+    Metrics::new(Hub::new("node-a".into(), limits, None), Some(Arc::default()))
 }
 
 fn attempt(build: Build) -> Output {
