@@ -7,6 +7,7 @@ use crate::attempt::Stage;
 use crate::diagnosis::diagnose;
 use crate::diagnosis::tests::build::{Build, FIRST};
 use crate::flows::{Counters, Limits, Query, Ring, Take};
+use crate::policy::Direction;
 use crate::report::Record;
 use crate::time::Time;
 
@@ -145,6 +146,27 @@ fn queries_choose_by_time_and_number() {
     }
     let wanted = take(Take::Last(1)).choose(ring.records(), |record| record.time < at(20));
     assert_eq!(wanted[0].time, at(10), "what is not wanted does not count");
+}
+
+#[test]
+fn what_a_record_costs_to_keep() {
+    let connected = Build::new().connected();
+    let denied = Build::new()
+        .service(80, &[(true, false)])
+        .became()
+        .denied(Direction::Egress)
+        .denied(Direction::Ingress)
+        .dropped("NETFILTER_DROP", "nft_do_chain");
+    for (name, build, at_most) in [("connected", connected, 2048), ("denied", denied, 4096)] {
+        let mut held = None;
+        let counted = allocation_counter::measure(|| held = Some(Arc::new(super::record(&build))));
+        let bytes = counted.bytes_current;
+        println!("{name}: {bytes} bytes");
+        assert!(
+            bytes <= at_most,
+            "{name}: {bytes} bytes; docs/hubble.md says what a full ring holds"
+        );
+    }
 }
 
 fn take(take: Take) -> Query {
