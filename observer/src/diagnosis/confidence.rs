@@ -2,6 +2,8 @@
 //!
 //! `confirmed` needs a second, independent witness; lost events take one step away; a known rival explanation leaves `possible`.
 
+use std::time::Duration;
+
 use super::drops::{self, Stage};
 use super::facts::{Absence, Facts};
 use super::table::{no_way, no_way_stage};
@@ -10,6 +12,9 @@ use crate::attempt::{Origin, Outcome, Place, Reach};
 
 /// From so many answered attempts on one edge, a denial that is not enforced is probable.
 const ANSWERED_PROBABLE: u32 = 3;
+
+/// So long after its change a policy is perhaps not enforced yet: plugins that are busy take tens of seconds.
+const SETTLED: Duration = Duration::from_secs(60);
 
 /// How sure, and why not surer.
 pub(super) struct Grade {
@@ -170,7 +175,9 @@ fn rival(facts: Facts<'_>) -> Option<String> {
 /// The policies deny it, and it was answered.
 fn not_enforced(facts: Facts<'_>) -> Grade {
     let times = facts.all.answered_although_denied;
-    if let Some(change) = facts.all.verdict.changes.first() {
+    let first = facts.all.attempt.first;
+    let mut changes = facts.all.verdict.changes.iter();
+    if let Some(change) = changes.find(|change| first.since(change.at) < SETTLED) {
         let why = format!("{} changed shortly before", change.policy);
         return Grade::of(Confidence::Possible, why);
     }

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use kube::ResourceExt as _;
 use kube::api::ListParams;
 use serde_json::Value as Json;
@@ -15,11 +15,12 @@ use super::{Options, tell};
 /// Where agents serve metrics and health.
 const HTTP: u16 = 9645;
 
-/// Asks every agent, and gives the number of failed checks.
-pub(super) async fn agents(cluster: &Cluster, stage: &Stage) -> Result<usize> {
+/// Asks every agent, and gives the number of failed checks. `gap`: policies are not enforced, which has to be counted.
+pub(super) async fn agents(cluster: &Cluster, stage: &Stage, gap: bool) -> Result<usize> {
     println!("agents:");
     let mut failed = 0;
     let mut counted = 0.0;
+    let mut gaps = 0.0;
     for pod in cluster.pods(&stage.agents).list(&ListParams::default()).await? {
         let name = pod.name_any();
         let node = pod.spec.and_then(|spec| spec.node_name).unwrap_or_default();
@@ -41,6 +42,12 @@ pub(super) async fn agents(cluster: &Cluster, stage: &Stage) -> Result<usize> {
                 "observer_attempts_total",
                 &[("direction", "egress"), ("namespace", &stage.shop)],
             );
+            let guard = [
+                ("namespace", &*stage.backend),
+                ("policy", "guard"),
+                ("direction", "ingress"),
+            ];
+            gaps += sum(&text, "observer_enforcement_gap_attempts_total", &guard);
             let interfaces = sum(&text, "observer_interfaces", &[]);
             ensure!(
                 sum(&text, "observer_api_synced", &[]) == 1.0,
@@ -60,9 +67,15 @@ pub(super) async fn agents(cluster: &Cluster, stage: &Stage) -> Result<usize> {
     let enough = if counted >= 10.0 {
         Ok(format!("{counted}"))
     } else {
-        Err(anyhow::anyhow!("only {counted} were counted"))
+        Err(anyhow!("only {counted}"))
     };
-    Ok(failed + tell("attempts are counted", enough))
+    failed += tell("attempts are counted", enough);
+    let right = if (gaps > 0.0) == gap {
+        Ok(format!("{gaps}"))
+    } else {
+        Err(anyhow!("{gaps}"))
+    };
+    Ok(failed + tell("enforcement gaps are counted", right))
 }
 
 /// The sum of a metric's series with these labels.

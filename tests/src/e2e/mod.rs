@@ -71,7 +71,12 @@ async fn play(cluster: &Cluster, stage: &Stage, options: &Options) -> Result<()>
     let failed = async {
         cases::warm_up(cluster, stage, &mut tail).await?;
         let mut failed = cases::run(cluster, stage, &mut tail).await?;
-        failed += checks::agents(cluster, stage).await?;
+        let gap = cases::gap(cluster, stage, &mut tail).await?;
+        println!(
+            "the network plugin {} policies",
+            if gap { "does not enforce" } else { "enforces" }
+        );
+        failed += checks::agents(cluster, stage, gap).await?;
         failed += checks::questions(stage, options).await?;
         failed += cases::after_a_restart(cluster, stage, &mut tail).await?;
         failed += cases::each_once(&tail);

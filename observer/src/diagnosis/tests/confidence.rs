@@ -1,6 +1,7 @@
 //! One case for each rule of confidence.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::build::{Build, FIRST};
 use crate::attempt::{DestinationHook, Hook, Origin, Outcome, Place, Reach, Segment};
@@ -110,14 +111,19 @@ fn not_enforced_grows_with_the_attempts() {
     check("third, disputed", Possible, |b| {
         times(b, 3).caveat(Caveat::BlockOnService)
     });
-    check("third, policy just changed", Possible, |b| {
+    let changed = |b: Build, before: u64| {
         times(b, 3).with(|all| {
             all.verdict.changes.push(PolicyChange {
                 policy: Name::new("immich", "allow-ingress"),
                 what: PolicyChangeKind::Changed,
-                at: FIRST,
+                at: FIRST - Duration::from_secs(before),
             });
         })
+    };
+    check("third, policy just changed", Possible, |b| changed(b, 0));
+    check("third, policy changed a minute before", Possible, |b| changed(b, 59));
+    check("third, policy changed more than a minute before", Probable, |b| {
+        changed(b, 61)
     });
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use clap::Parser as _;
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use observer::cli::Cli;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -178,4 +180,17 @@ fn clients_find_the_agents() {
         ports.iter().any(|port| port.name.as_deref() == Some("grpc")),
         "{ports:?}"
     );
+}
+
+#[test]
+fn the_agent_takes_what_the_chart_gives_it() {
+    for values in [json!({}), everything()] {
+        let set: DaemonSet = strictly(one(&render(&values), "DaemonSet"));
+        let containers = set.spec.expect("a spec").template.spec.expect("a pod").containers;
+        let arguments = containers[0].args.clone().expect("arguments");
+        let line = ["observer".to_owned()].into_iter().chain(arguments);
+        if let Err(error) = Cli::try_parse_from(line) {
+            panic!("{error}");
+        }
+    }
 }
