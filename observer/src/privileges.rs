@@ -47,7 +47,7 @@ pub enum Error {
     NoNewPrivileges(#[from] Errno),
 }
 
-/// Drops every capability of this thread that is not [`NEEDED`], from every set, and the way to get them back by running another
+/// Drops every capability of this thread that is not needed after the start, from every set, and the way to get them back by running another
 /// program.
 ///
 /// # Errors

@@ -106,7 +106,7 @@ impl Listen {
     ///
     /// # Errors
     ///
-    /// [`ListenError`]: each says what to do.
+    /// An address that cannot be had, or is open to other hosts without TLS: each says what to do.
     pub fn bind(&self, with_tls: bool) -> Result<Listener, ListenError> {
         let bound = match self {
             Self::Tcp(address) if !address.ip().is_loopback() && !with_tls => return Err(ListenError::Open(*address)),
