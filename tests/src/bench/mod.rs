@@ -4,7 +4,9 @@
 //! kernel     nanoseconds per packet of the kernel programs, under test-run
 //! latency    from an application's connect to the tail's record
 //! memory     resident memory of the tail with an idle cluster
+//! cluster    following the API server of a large cluster
 //! ```
+pub mod cluster;
 pub mod kernel;
 pub mod latency;
 pub mod memory;
