@@ -81,3 +81,45 @@ fn a_reader_that_has_gone_is_no_error() {
     assert!(done.status.success(), "{:?}", done.status);
     assert!(done.stderr.is_empty(), "{}", String::from_utf8_lossy(&done.stderr));
 }
+
+/// The same binary by another name.
+fn help_as(name: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let link = folder.path().join(name);
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_observer"), &link).expect("a link");
+    let output = Command::new(&link)
+        .args(["tail", "-h"])
+        .output()
+        .expect("the command runs");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn as_a_plugin_of_kubectl_it_is_called_so() {
+    assert!(help_as("kubectl-observer").contains("Usage: kubectl observer tail"));
+    assert!(help_as("observer").contains("Usage: observer tail"));
+}
+
+#[test]
+fn a_tail_that_finds_no_agents_says_what_to_do() {
+    let nowhere = std::env::temp_dir().join("no-kubeconfig-here");
+    let nowhere = nowhere.to_str().expect("UTF-8");
+    let socket = std::env::temp_dir().join("no-agent-here.sock");
+    let unix = format!("unix:{}", socket.display());
+    let cases: [(&[&str], i32, &str); 6] = [
+        (&["--server", &unix], 1, "cannot be reached"),
+        (&["--server", "127.0.0.1:1", "--last", "5"], 1, "cannot be reached"),
+        (&["--server", "tls://localhost"], 2, "--tls-ca"),
+        (&["--server", "http://localhost"], 2, "localhost:4245"),
+        (&["--kubeconfig", nowhere], 2, "cannot be used"),
+        (&["--server", &unix, "--local"], 2, "cannot be used with"),
+    ];
+    for (args, expect, says) in cases {
+        let (status, out, err) = run(&[&["tail"], args].concat());
+        assert_eq!((status, out.as_str()), (Some(expect), ""), "{args:?}: {err}");
+        assert!(err.contains(says), "{args:?}: {err}");
+    }
+    let (status, _, err) = run(&["tail", "--local", "--since", "5m"]);
+    assert_eq!(status, Some(2));
+    assert!(err.contains("remembers nothing"), "{err}");
+}

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lab/       namespaces, veths, Services as DNAT, enforcement as nftables, sockets, the observer under test
+//! agents/    agents without a kernel: real servers, told what they observed
 //! fake_api/  an API server that fails as it is told
 //! bench/     figures, and the limits they are held to
 //! watch      a probe inside a namespace, and what it tells
@@ -13,6 +14,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod agents;
 pub mod bench;
 pub mod chart;
 pub mod demo;

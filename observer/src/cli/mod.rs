@@ -15,9 +15,10 @@ pub mod tail;
 pub mod why;
 
 use std::io::{self, ErrorKind, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::remote;
 
@@ -53,7 +54,23 @@ const USAGE: u8 = 2;
 /// Exit status where agents could not be reached.
 const UNREACHED: u8 = 1;
 
+/// The name that kubectl looks for when it is told `kubectl observer`.
+const PLUGIN: &str = "kubectl-observer";
+
 impl Cli {
+    /// Reads the arguments of this process, and ends it with their help or with what is wrong with them. Called by the name of kubectl's
+    /// plugin it calls itself so.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let name = std::env::args_os().next().unwrap_or_default();
+        let mut command = Self::command();
+        if Path::new(&name).file_name().is_some_and(|name| name == PLUGIN) {
+            command = command.bin_name(PLUGIN.replacen('-', " ", 1));
+        }
+        let matches = command.get_matches_mut();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+
     /// Does what was asked for and reports an error on standard error.
     #[must_use]
     pub fn run(self) -> ExitCode {

@@ -53,6 +53,8 @@ pub(super) struct Shower {
     summary: Summary,
     /// The lines of the last coverage statement: only what is new is said again.
     covered: HashSet<String>,
+    /// The end is summed up: of agents elsewhere only when they say what they counted.
+    sums_up: bool,
 }
 
 /// What can be shown.
@@ -98,6 +100,7 @@ impl Shower {
         Self {
             renderer: Renderer::new(format, look),
             json: format == Format::Json,
+            sums_up: !node.is_empty(),
             node,
             filter,
             left: last.map(NonZeroU64::get),
@@ -132,6 +135,7 @@ impl Shower {
     fn run<T: Into<Shown>>(mut self, outputs: Receiver<T>) -> Result<()> {
         let mut to = BufWriter::new(io::stdout().lock());
         let shown = match self.show_all(outputs, &mut to) {
+            Ok(()) | Err(End::Enough) if !self.sums_up => to.flush(),
             Ok(()) | Err(End::Enough) => self.sum_up(&mut to),
             Err(End::Output(error)) => Err(error),
         };
@@ -174,7 +178,10 @@ impl Shower {
             Said::Record(record) => return self.record(&record, to),
             Said::Status(status) => self.status(&status, to)?,
             Said::Lost { node, count } => self.lost(&node, count, to)?,
-            Said::Counts(counts) => self.summary.set_counters(named(counts)),
+            Said::Counts(counts) => {
+                self.summary.set_counters(named(counts));
+                self.sums_up = true;
+            }
         }
         Ok(())
     }

@@ -1,7 +1,6 @@
 //! A channel to one agent: by TCP, a Unix socket, or the API server's port-forward to its pod.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::Uri;
@@ -10,6 +9,8 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::client::UpgradeConnectionError;
 use tokio::net::UnixStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tower::service_fn;
 
@@ -31,11 +32,28 @@ pub(super) enum Way {
     Pod(Box<Forward>),
 }
 
+/// How long the API server may take to say why a port-forward broke.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// A channel, and what the way says when it breaks.
 pub(super) struct Dialled {
     pub(super) channel: Channel,
-    /// What the API server said of the port, if it said something.
-    pub(super) trouble: Arc<OnceLock<String>>,
+    trouble: Trouble,
+}
+
+/// What the API server said of the port: `None` while it may still say something, then `Some(None)` if it said nothing.
+type Trouble = watch::Receiver<Option<Option<String>>>;
+
+impl Dialled {
+    /// What the way says of its end, if it says something.
+    pub(super) async fn last_words(&mut self) -> Option<String> {
+        last_words(&mut self.trouble).await
+    }
+}
+
+async fn last_words(trouble: &mut Trouble) -> Option<String> {
+    let said = timeout(LAST_WORDS, trouble.wait_for(Option::is_some)).await;
+    said.ok()?.ok()?.clone().flatten()
 }
 
 /// Dials.
@@ -44,7 +62,8 @@ pub(super) struct Dialled {
 ///
 /// Why the agent cannot be reached.
 pub(super) async fn dial(way: &Way, tls: Option<&ClientTlsConfig>) -> Result<Dialled, Refusal> {
-    let trouble = Arc::new(OnceLock::new());
+    let is_direct = matches!(way, Way::Server(_));
+    let (says, mut trouble) = watch::channel(is_direct.then_some(None));
     let channel = match way {
         Way::Server(Address::Tcp { host, port, .. }) => endpoint(&format!("{host}:{port}"), tls)?.connect().await,
         Way::Server(Address::Unix(path)) => {
@@ -56,17 +75,18 @@ pub(super) async fn dial(way: &Way, tls: Option<&ClientTlsConfig>) -> Result<Dia
             endpoint("localhost", tls)?.connect_with_connector(connect).await
         }
         Way::Pod(forward) => {
-            let (forward, trouble) = (forward.clone(), trouble.clone());
-            let connect = service_fn(move |_: Uri| forward.clone().open(trouble.clone()));
+            let (forward, says) = (forward.clone(), says.clone());
+            let connect = service_fn(move |_: Uri| forward.clone().open(says.clone()));
             endpoint("localhost", tls)?.connect_with_connector(connect).await
         }
     };
     match channel {
         Ok(channel) => Ok(Dialled { channel, trouble }),
-        Err(error) => Err(trouble.get().map_or_else(
-            || Refusal::of_connection(&error),
-            |said| Refusal::Unreachable(said.clone()),
-        )),
+        Err(error) => {
+            drop(says);
+            let said = last_words(&mut trouble).await;
+            Err(said.map_or_else(|| Refusal::of_connection(&error), Refusal::Unreachable))
+        }
     }
 }
 
@@ -107,7 +127,10 @@ pub(super) struct Forward {
 }
 
 impl Forward {
-    async fn open(self: Box<Self>, trouble: Arc<OnceLock<String>>) -> io::Result<TokioIo<tokio::io::DuplexStream>> {
+    async fn open(
+        self: Box<Self>,
+        says: watch::Sender<Option<Option<String>>>,
+    ) -> io::Result<TokioIo<tokio::io::DuplexStream>> {
         let ports = [self.port];
         let mut forward = self
             .pods
@@ -118,10 +141,8 @@ impl Forward {
             return Err(io::Error::other("the port-forward gives no stream"));
         };
         tokio::spawn(async move {
-            if let Some(said) = error.await {
-                // The first one tells.
-                let _ = trouble.set(said.trim().to_owned());
-            }
+            let said = error.await.map(|said| said.trim().to_owned());
+            says.send_replace(Some(said));
             // Ends when either side closes the stream; what broke it is told by the error, or by the stream itself.
             let _ = forward.join().await;
         });

@@ -161,8 +161,8 @@ impl Refusal {
             Code::Unimplemented => Self::NotAnAgent,
             Code::Unauthenticated | Code::PermissionDenied => Self::Denied(text),
             _ if begun => Self::Broken(text),
-            Code::Unavailable => Self::Unreachable(text),
-            _ => Self::Protocol(text),
+            _ if text.contains("http2") => Self::Protocol(text),
+            _ => Self::Unreachable(text),
         }
     }
 }

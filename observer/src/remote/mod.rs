@@ -13,6 +13,7 @@ mod address;
 mod dial;
 mod error;
 mod finder;
+mod last;
 pub mod merge;
 mod reply;
 mod request;

@@ -6,7 +6,7 @@
 //!
 //! A reader that does not keep up holds the loop, then the streams, then the agents: they count what they could not send.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::future::{Future, pending};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use super::address::Address;
 use super::dial::{Forward, Way};
 use super::error::Error;
 use super::finder::{AGENT_NAMESPACE, Finder, Found};
+use super::last::Last;
 use super::merge::{Config, Counts, Input, Merger};
 use super::reply::Reply;
 use super::request::Ask;
@@ -30,7 +31,7 @@ use super::stream::{Event, Stream};
 use super::tls::Tls;
 use crate::cluster::Access;
 use crate::objects::Str;
-use crate::report::{self, Record, RecordType, Status};
+use crate::report::{self, Record, Status};
 use crate::time::Time;
 
 /// So long the first statement of what is seen waits for agents that do not answer.
@@ -185,6 +186,12 @@ impl Session {
         let Ok(told) = ended else {
             return Ok(());
         };
+        if let Err(error) = &told
+            && !matches!(error, Error::Incomplete(_))
+        {
+            // There is nothing to sum up.
+            return told;
+        }
         let mut held = self.merger.finish();
         if let Some(last) = self.last.take() {
             held = held.into_iter().fold(last, Last::push).records.into();
@@ -430,35 +437,6 @@ impl Session {
     /// By the merger's clock, which never goes back.
     fn now(&self) -> Time {
         Time::BEGINNING + self.begun.elapsed()
-    }
-}
-
-/// The last so many attempts.
-struct Last {
-    wanted: u64,
-    finals: u64,
-    records: VecDeque<Record>,
-}
-
-impl Last {
-    fn new(wanted: u64) -> Self {
-        Self {
-            wanted,
-            finals: 0,
-            records: VecDeque::new(),
-        }
-    }
-
-    fn push(mut self, record: Record) -> Self {
-        let counts = |record: &Record| u64::from(record.kind == RecordType::Attempt && record.is_final);
-        self.finals += counts(&record);
-        self.records.push_back(record);
-        while self.finals > self.wanted
-            && let Some(first) = self.records.pop_front()
-        {
-            self.finals -= counts(&first);
-        }
-        self
     }
 }
 

@@ -103,7 +103,7 @@ impl Stream {
 
     /// One connection. `told` is until when the agent told everything.
     async fn once(&mut self, told: &mut Option<Time>) -> Result<End, NobodyListens> {
-        let dialled = match dial(&self.way, self.tls.as_ref()).await {
+        let mut dialled = match dial(&self.way, self.tls.as_ref()).await {
             Ok(dialled) => dialled,
             Err(refusal) => return Ok(refusal.into()),
         };
@@ -111,7 +111,7 @@ impl Stream {
         let request = self.ask.request(told.map(|told| told - OVERLAP));
         let mut flows = match client.get_flows(request).await {
             Ok(flows) => flows.into_inner(),
-            Err(status) => return Ok(refused(&dialled, &status, false)),
+            Err(status) => return Ok(refused(&mut dialled, &status, false).await),
         };
         self.say(Event::Opened).await?;
         // Its version matters for people only: that it does not say it is no failure.
@@ -126,7 +126,7 @@ impl Stream {
             let response = match flows.message().await {
                 Ok(Some(response)) => response,
                 Ok(None) => return Ok(End::Told),
-                Err(status) => return Ok(refused(&dialled, &status, true)),
+                Err(status) => return Ok(refused(&mut dialled, &status, true).await),
             };
             match reply::read(response, &self.name) {
                 Ok(Reply::Nothing) => {}
@@ -149,10 +149,10 @@ fn until(reply: &Reply) -> Option<Time> {
     }
 }
 
-fn refused(dialled: &Dialled, status: &tonic::Status, begun: bool) -> End {
-    let refusal = match dialled.trouble.get() {
-        Some(said) if begun => Refusal::Broken(said.clone()),
-        Some(said) => Refusal::Unreachable(said.clone()),
+async fn refused(dialled: &mut Dialled, status: &tonic::Status, begun: bool) -> End {
+    let refusal = match dialled.last_words().await {
+        Some(said) if begun => Refusal::Broken(said),
+        Some(said) => Refusal::Unreachable(said),
         None => Refusal::of_status(status, begun),
     };
     refusal.into()

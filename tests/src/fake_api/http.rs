@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::kinds::{self, Resource};
 use super::state::{Asked, Fault, key};
-use super::{Shared, lists, lock, watches};
+use super::{Shared, lists, lock, portforward, watches};
 
 /// Requests are no larger.
 const MAX_BODY: usize = 16 << 20;
@@ -41,7 +41,11 @@ async fn answer(Extracted(server): Extracted<Shared>, request: Request) -> Respo
         _ => ("", "", parts.as_slice()),
     };
     let named = name(group, version, rest);
-    let plural = named.as_ref().map_or("", |named| named.resource.plural);
+    let forwarded = portforward::pod(rest);
+    let plural = match &forwarded {
+        Some(_) => portforward::PLURAL,
+        None => named.as_ref().map_or("", |named| named.resource.plural),
+    };
     let (fails, serves) = {
         let mut state = lock(&server);
         state.asked.push(Asked {
@@ -92,6 +96,13 @@ async fn answer(Extracted(server): Extracted<Shared>, request: Request) -> Respo
     }
     if rest.is_empty() && !version.is_empty() {
         return kinds::resources(group, version).map_or_else(not_found, |resources| ok(&resources));
+    }
+    if let Some(pod) = forwarded {
+        let target = lock(&server).forwards.get(&pod).copied();
+        return match target {
+            Some(target) => portforward::answer(request, target).await,
+            None => not_found(),
+        };
     }
     let Some(named) = named else {
         return not_found();

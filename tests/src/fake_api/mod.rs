@@ -9,6 +9,7 @@
 mod http;
 mod kinds;
 mod lists;
+mod portforward;
 mod state;
 mod watches;
 
@@ -137,6 +138,11 @@ impl FakeApi {
     /// Begins or ends to serve the kinds of a group: as if its CRDs were made or deleted. What ends takes its objects along.
     pub fn serve_group(&self, group: &str, served: bool) {
         lock(&self.server).serve_group(group, served);
+    }
+
+    /// Lets the port-forward to a pod (`namespace/name`) lead there, whatever the port.
+    pub fn forward(&self, pod: &str, target: SocketAddr) {
+        lock(&self.server).forwards.insert(pod.to_owned(), target);
     }
 
     /// Ends every open watch, cleanly.

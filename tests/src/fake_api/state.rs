@@ -1,6 +1,7 @@
 //! What the server holds: objects, the log of their changes, faults, and who asked for what.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -80,6 +81,8 @@ pub(super) struct State {
     /// Says that something changed: the version, and how often watches were cut.
     pub(super) changed: watch::Sender<(u64, u64)>,
     cuts: u64,
+    /// Where the port-forward to a pod leads, by `namespace/name`.
+    pub(super) forwards: HashMap<String, SocketAddr>,
 }
 
 impl Default for State {
@@ -94,6 +97,7 @@ impl Default for State {
             bookmarked: HashMap::new(),
             changed: watch::Sender::new((1, 0)),
             cuts: 0,
+            forwards: HashMap::new(),
         }
     }
 }

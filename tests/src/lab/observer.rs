@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -74,14 +74,24 @@ impl Tail {
 
     /// Starts it inside `namespace` without waiting for anything.
     pub fn spawn(self, namespace: &NetNs) -> Result<Observer> {
+        let mut command = self.command()?;
+        command.env("NODE_NAME", Lab::NODE);
+        Observer::start(command, namespace)
+    }
+
+    /// Starts it where the test runs, as who asks agents does, without waiting for anything.
+    pub fn spawn_here(self) -> Result<Observer> {
+        Observer::start_by(self.command()?, Command::spawn)
+    }
+
+    fn command(self) -> Result<Command> {
         let mut command = Command::new(binary()?);
         command.arg("tail");
         if let Some(format) = self.format {
             command.args(["-o", format]);
         }
         command.args(&self.arguments);
-        command.env("NODE_NAME", Lab::NODE);
-        Observer::start(command, namespace)
+        Ok(command)
     }
 
     /// Starts it and waits until it says that it observes every one of `links`.
@@ -137,12 +147,17 @@ pub struct Finished {
 
 impl Observer {
     /// Starts a command inside `namespace`.
-    pub(super) fn start(mut command: Command, namespace: &NetNs) -> Result<Self> {
+    pub(super) fn start(command: Command, namespace: &NetNs) -> Result<Self> {
+        Self::start_by(command, |command| namespace.enter(|| command.spawn()))
+    }
+
+    fn start_by(mut command: Command, spawn: impl FnOnce(&mut Command) -> io::Result<Child>) -> Result<Self> {
         // A setting of the developer's must not change what is tested.
         command
             .env_remove("RUST_LOG")
             .env_remove("NO_COLOR")
-            .env_remove("CLICOLOR_FORCE");
+            .env_remove("CLICOLOR_FORCE")
+            .env("KUBECONFIG", "/dev/null");
         // Its own process group: a Ctrl-C in the terminal reaches it only when we pass it on.
         command
             .process_group(0)
@@ -150,9 +165,7 @@ impl Observer {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let shown = format!("{command:?}");
-        let child = namespace
-            .enter(|| command.spawn())
-            .with_context(|| format!("starting {shown}"))?;
+        let child = spawn(&mut command).with_context(|| format!("starting {shown}"))?;
         Ok(Self::follow(child))
     }
 

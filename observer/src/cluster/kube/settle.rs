@@ -184,20 +184,12 @@ impl Settled {
             }
             return;
         }
-        let lost: Vec<_> = kinds
+        let down = kinds
             .iter()
             .filter(|(followed, kind)| kind.table.is_listed() && !self.forbidden.contains(followed))
             .filter_map(|(followed, kind)| Some((kind.line.down()?, followed, kind)))
-            .collect();
-        let first = lost.iter().min_by_key(|(since, _, _)| *since);
-        let down = first.map(|(since, followed, kind)| {
-            let what = if lost.len() > 1 {
-                "the API server".into()
-            } else {
-                followed.resource()
-            };
-            (*since, what, reason(kind))
-        });
+            .min_by_key(|(since, _, _)| *since)
+            .map(|(since, followed, kind)| (since, followed.resource(), reason(kind)));
         let unanswered = self
             .unanswered
             .as_ref()
