@@ -65,7 +65,7 @@ impl fmt::Display for Figures {
 }
 
 /// `VmRSS:     12345 kB`.
-fn bytes(status: &str, field: &str) -> Result<u64> {
+pub(super) fn bytes(status: &str, field: &str) -> Result<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     Ok(kibibytes.with_context(|| format!("no {field} in\n{status}"))? * 1024)

@@ -8,10 +8,11 @@ use observer_tests::bench;
 type Benchmark = fn() -> Result<bool>;
 
 const ALL: &[(&str, Benchmark)] = &[
-    ("fleet", fleet),
     ("kernel", kernel),
     ("latency", latency),
     ("memory", memory),
+    ("cluster", cluster),
+    ("fleet", fleet),
 ];
 
 fn fleet() -> Result<bool> {
@@ -38,8 +39,21 @@ fn memory() -> Result<bool> {
     Ok(figures.within_limits())
 }
 
+fn cluster() -> Result<bool> {
+    let all = bench::cluster::Figures::measure()?;
+    all.iter().for_each(|figures| println!("{figures}"));
+    Ok(all.iter().all(bench::cluster::Figures::within_limits))
+}
+
 fn main() -> Result<ExitCode> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
+    // What `cluster` starts, to measure it.
+    if let [verb, kubeconfig] = wanted.as_slice()
+        && verb == "follow"
+    {
+        bench::cluster::follow(kubeconfig.into())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some(unknown) = wanted.iter().find(|name| ALL.iter().all(|(known, _)| known != name)) {
         bail!(
             "no benchmark {unknown}; there are: {}",

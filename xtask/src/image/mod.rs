@@ -109,11 +109,7 @@ fn megabytes(bytes: usize) -> String {
 /// Builds a package's binary so that it needs no file beside itself, and that it is the same wherever it is built.
 fn build(package: &str) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
-    let mut flags = vec![
-        "-Ctarget-feature=+crt-static".to_owned(),
-        // Without symbols there is no backtrace, and nothing unwinds: the tables for it would be a twentieth of the image.
-        "-Cforce-unwind-tables=no".to_owned(),
-    ];
+    let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned()];
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
     for (place, name) in [

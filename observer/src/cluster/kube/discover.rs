@@ -1,10 +1,11 @@
-//! Asks again and again which policy kinds are served, and with that whether the server answers at all.
+//! Asks again and again which policy kinds are served, and with that whether the server answers at all: while it does not, it
+//! is asked more often, by this alone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use super::Timing;
@@ -14,6 +15,9 @@ use super::words::{self, Why};
 /// So long is waited at the least between two looks, however often one is wanted.
 const GAP: Duration = Duration::from_secs(2);
 
+/// How often a server is asked that did not answer.
+const AGAIN: Duration = Duration::from_secs(4);
+
 /// What a look brought: what is served, or why that is not known.
 pub(super) type Answer = Result<Directory, (Why, String)>;
 
@@ -22,6 +26,7 @@ pub(super) type Answer = Result<Directory, (Why, String)>;
 pub(super) struct Discovery {
     answers: mpsc::Receiver<Answer>,
     sooner: Arc<Notify>,
+    away: watch::Receiver<bool>,
 }
 
 impl Discovery {
@@ -30,6 +35,7 @@ impl Discovery {
         let (sender, answers) = mpsc::channel(1);
         let sooner = Arc::new(Notify::new());
         let wanted = sooner.clone();
+        let (tell_away, away) = watch::channel(false);
         tokio::spawn(async move {
             loop {
                 let answer = match timeout(timing.answer, directory(&client)).await {
@@ -37,15 +43,19 @@ impl Discovery {
                     Ok(Err(error)) => Err((words::why_not(&error), words::reason(&error))),
                     Err(_) => Err((Why::Trouble, format!("no answer within {} s", timing.answer.as_secs()))),
                 };
+                let is_away = matches!(answer, Err((Why::Trouble, _)));
                 if sender.send(answer).await.is_err() {
                     return;
                 }
+                // Nobody may wait for it.
+                tell_away.send_replace(is_away);
                 sleep(GAP.min(timing.look)).await;
+                let rest = if is_away { AGAIN.min(timing.look) } else { timing.look };
                 // In time or sooner, both are a reason to look.
-                let _ = timeout(timing.look.saturating_sub(GAP), wanted.notified()).await;
+                let _ = timeout(rest.saturating_sub(GAP), wanted.notified()).await;
             }
         });
-        Self { answers, sooner }
+        Self { answers, sooner, away }
     }
 
     /// The next answer. Cancel-safe.
@@ -53,7 +63,12 @@ impl Discovery {
         self.answers.recv().await
     }
 
-    /// Something that was served no longer is.
+    /// Whether the server does not answer, as it becomes known.
+    pub(super) fn away(&self) -> watch::Receiver<bool> {
+        self.away.clone()
+    }
+
+    /// Something that was served no longer is, or the server may be away.
     pub(super) fn look_sooner(&self) {
         self.sooner.notify_one();
     }

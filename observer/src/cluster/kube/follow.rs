@@ -132,7 +132,7 @@ impl Follower {
     }
 
     fn begin(&mut self, followed: Followed) {
-        let line = Line::new();
+        let line = Line::new(self.discovery.away());
         let events = self.watch(&followed, &line, true);
         self.events.insert(followed.clone(), events);
         let kind = Kind {
@@ -190,7 +190,7 @@ impl Follower {
                     // It lists anew by itself.
                     Why::TooOld => return,
                     Why::NoStreams if kind.streaming => return self.take_pages(followed),
-                    Why::NotServed => self.discovery.look_sooner(),
+                    Why::NotServed | Why::Trouble => self.discovery.look_sooner(),
                     _ => {}
                 }
                 kind.trouble = Some((why, words::reason(&error)));

@@ -1,7 +1,7 @@
 //! One kind's line to the API server: its own client, which notes whether a watch is open, and paces what is asked.
 //!
 //! ```text
-//! watcher → Client of the line → (wait if watches keep ending at once) → shared Client → API server
+//! watcher → Client of the line → (wait while the server is away, or watches keep ending at once) → shared Client → API server
 //!                 └─ answers pass through: open, down since when, ended how soon; until hung up
 //! ```
 //!
@@ -19,7 +19,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use kube::Client;
 use kube::client::Body;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tower::{BoxError, service_fn};
 
@@ -35,11 +35,14 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// … to here.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// So long at most is waited for a server that is away, before it is asked all the same.
+const AWAY: Duration = Duration::from_secs(10);
+
 /// So long a server may take to begin an answer, or to go on with a list.
 const ANSWER: Duration = Duration::from_secs(60);
 
 /// What is known of a line. Numbers only, which the client's tasks write and the loop reads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Line {
     /// Since when no watch is open, in nanoseconds since the epoch; 0: one is.
     down: AtomicU64,
@@ -47,13 +50,19 @@ pub(super) struct Line {
     short: AtomicU32,
     requests: AtomicU64,
     hang_up: Notify,
+    /// The server does not answer: to ask it would only make the wait until it is asked again longer.
+    away: watch::Receiver<bool>,
 }
 
 impl Line {
-    pub(super) fn new() -> Arc<Self> {
-        let line = Self::default();
-        line.down.store(now().0, Ordering::Relaxed);
-        Arc::new(line)
+    pub(super) fn new(away: watch::Receiver<bool>) -> Arc<Self> {
+        Arc::new(Self {
+            down: AtomicU64::new(now().0),
+            short: AtomicU32::new(0),
+            requests: AtomicU64::new(0),
+            hang_up: Notify::new(),
+            away,
+        })
     }
 
     /// A client whose requests go this way.
@@ -90,6 +99,8 @@ impl Line {
         if watches {
             self.pace().await;
         }
+        // In time or not, it is asked then.
+        let _ = timeout(AWAY, self.away.clone().wait_for(|away| !away)).await;
         self.requests.fetch_add(1, Ordering::Relaxed);
         let answer = timeout(ANSWER, client.send(request)).await??;
         let opens = watches && answer.status().is_success();

@@ -184,12 +184,20 @@ impl Settled {
             }
             return;
         }
-        let down = kinds
+        let lost: Vec<_> = kinds
             .iter()
             .filter(|(followed, kind)| kind.table.is_listed() && !self.forbidden.contains(followed))
             .filter_map(|(followed, kind)| Some((kind.line.down()?, followed, kind)))
-            .min_by_key(|(since, _, _)| *since)
-            .map(|(since, followed, kind)| (since, followed.resource(), reason(kind)));
+            .collect();
+        let first = lost.iter().min_by_key(|(since, _, _)| *since);
+        let down = first.map(|(since, followed, kind)| {
+            let what = if lost.len() > 1 {
+                "the API server".into()
+            } else {
+                followed.resource()
+            };
+            (*since, what, reason(kind))
+        });
         let unanswered = self
             .unanswered
             .as_ref()

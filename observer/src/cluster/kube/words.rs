@@ -63,18 +63,30 @@ fn by_code(code: u16) -> Why {
     }
 }
 
-/// An error with what is behind it, without saying anything twice.
-pub(super) fn reason(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        source = cause.source();
+/// What the server said, or the bottom of what went wrong on the way there.
+pub(super) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut bottom = error;
+    while let Some(cause) = bottom.source() {
+        bottom = cause;
     }
-    text
+    let said = [error, bottom].into_iter().find_map(|error| {
+        let of_watch = error.downcast_ref::<watcher::Error>().and_then(|error| match error {
+            watcher::Error::WatchError(status) => Some(status.message.clone()),
+            watcher::Error::InitialListFailed(error)
+            | watcher::Error::WatchStartFailed(error)
+            | watcher::Error::WatchFailed(error) => said(error),
+            watcher::Error::NoResourceVersion => None,
+        });
+        of_watch.or_else(|| error.downcast_ref::<kube::Error>().and_then(said))
+    });
+    said.unwrap_or_else(|| bottom.to_string())
+}
+
+fn said(error: &kube::Error) -> Option<String> {
+    match error {
+        kube::Error::Api(status) => Some(status.message.clone()),
+        _ => None,
+    }
 }
 
 /// What of the work stops without a kind.

@@ -238,3 +238,19 @@ fn the_other_causes() {
     });
     check("aborted", Probable, |b| b.outcome(Outcome::Aborted, None));
 }
+
+#[test]
+fn an_old_view_of_the_cluster_leaves_what_rests_on_it_possible() {
+    let old = || Caveat::OldView(Duration::from_secs(60));
+    check("a policy", Possible, |b| sure(b).caveat(old()));
+    let no_socket = |build: Build| build.refused().with(|all| all.attempt.listener = Some(None));
+    check("nobody listens", Confirmed, no_socket);
+    check("nobody listens, whatever the policies", Confirmed, |b| {
+        no_socket(b).caveat(old())
+    });
+    let told = diagnose(&sure(Build::new()).caveat(old()).0).reasons.join("; ");
+    assert!(
+        told.contains("changes in the cluster had not been heard of for 60.0 s"),
+        "{told}"
+    );
+}

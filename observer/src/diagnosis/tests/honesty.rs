@@ -1,5 +1,7 @@
 //! Whatever is put together at random, no cause claims more than its witnesses bear.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::build::{Build, FIRST};
@@ -85,7 +87,7 @@ prop_compose! {
         build in wire(),
         verdict in 0..5_u8,
         who in 0..6_u8,
-        caveat in prop::option::of(pick(&[Caveat::BlockOnPod, Caveat::BlockOnService, Caveat::Hairpin])),
+        caveat in prop::option::of(pick(&[Caveat::BlockOnPod, Caveat::BlockOnService, Caveat::Hairpin, Caveat::OldView(Duration::from_secs(60))])),
         conntrack in prop::option::of(0..=100_u64),
     ) -> Assessment {
         let build = match who {
