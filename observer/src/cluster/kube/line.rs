@@ -36,7 +36,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// So long at most is waited for a server that is away, before it is asked all the same.
-const AWAY: Duration = Duration::from_secs(10);
+const AWAY: Duration = Duration::from_secs(300);
 
 /// So long a server may take to begin an answer, or to go on with a list.
 const ANSWER: Duration = Duration::from_secs(60);
