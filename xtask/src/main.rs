@@ -11,6 +11,7 @@ mod demo;
 mod e2e;
 mod fuzz;
 mod image;
+mod krew;
 mod lint;
 mod setup;
 mod shell;
@@ -45,6 +46,8 @@ enum Verb {
     Bench(bench::Arguments),
     /// Make the image without any container tool.
     Image(image::Arguments),
+    /// Make kubectl's plugin for krew: its archive and its manifest.
+    Krew(krew::Arguments),
     /// Test a real cluster, the one that KUBECONFIG names: install, dial, check what is said, remove.
     E2e(e2e::Arguments),
     /// Write the manifests that are generated from the Helm chart, or print the chart of a release.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Verb::Lint => lint::run(),
         Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Image(arguments) => image::run(&arguments),
+        Verb::Krew(arguments) => krew::run(&arguments),
         Verb::E2e(arguments) => e2e::run(&arguments),
         Verb::Chart(arguments) => chart::run(&arguments),
         Verb::Tidy => tidy::run(),

@@ -1,7 +1,7 @@
 //! Prints what an agent gives, this process's or others: attempts that pass the filter on standard output, everything about the
 //! observer itself on standard error, or as status records where the output is JSON.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, StdoutLock, Write};
 use std::num::NonZeroU64;
 use std::thread::JoinHandle;
@@ -53,6 +53,8 @@ pub(super) struct Shower {
     summary: Summary,
     /// The lines of the last coverage statement: only what is new is said again.
     covered: HashSet<String>,
+    /// The last coverage statement of each node elsewhere: nor is the same said twice of it.
+    covered_elsewhere: HashMap<Str, String>,
     /// The end is summed up: of agents elsewhere only when they say what they counted.
     sums_up: bool,
 }
@@ -106,6 +108,7 @@ impl Shower {
             left: last.map(NonZeroU64::get),
             summary: Summary::default(),
             covered: HashSet::new(),
+            covered_elsewhere: HashMap::new(),
         }
     }
 
@@ -176,7 +179,13 @@ impl Shower {
     fn said(&mut self, said: Said, to: &mut impl Write) -> Result<(), End> {
         match said {
             Said::Record(record) => return self.record(&record, to),
-            Said::Status(status) => self.status(&status, to)?,
+            Said::Status(status) => {
+                let again = status.event() == Event::Coverage
+                    && self.covered_elsewhere.insert(status.node().clone(), status.text()) == Some(status.text());
+                if self.json || !again {
+                    self.status(&status, to)?;
+                }
+            }
             Said::Lost { node, count } => self.lost(&node, count, to)?,
             Said::Counts(counts) => {
                 self.summary.set_counters(named(counts));

@@ -94,7 +94,7 @@ pub enum Refusal {
     Unreachable(String),
     /// The API server lets nobody through.
     #[error(
-        "the API server refuses the port-forward (403): it needs the verb create, and before Kubernetes 1.35 get, on pods/portforward in namespace {0}"
+        "the API server refuses the port-forward (403): it needs the verbs get and create on pods/portforward in namespace {0}"
     )]
     Forbidden(String),
     /// The certificates do not fit.

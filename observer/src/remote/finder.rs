@@ -205,11 +205,13 @@ fn agent(pod: &Pod) -> Option<AgentPod> {
         let mut containers = status?.container_statuses.iter().flatten();
         containers.find_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.clone())
     };
+    // What every pod goes through is one state here.
+    let waiting = || waiting().filter(|reason| !matches!(reason.as_str(), "ContainerCreating" | "PodInitializing"));
     Some(AgentPod {
         name: pod.name_any().into(),
         node: spec.node_name.as_deref()?.into(),
         port,
-        unready: (!ready).then(|| waiting().unwrap_or_else(|| format!("its pod is {phase} and not ready"))),
+        unready: (!ready).then(|| waiting().unwrap_or_else(|| "it starts".into())),
         ending: pod.metadata.deletion_timestamp.is_some(),
     })
 }
@@ -250,7 +252,7 @@ mod tests {
             (4245, Some("CrashLoopBackOff"))
         );
         let unready = agent(&pod(&bare, &json!({"phase": "Running"}))).expect("an agent");
-        assert_eq!(unready.unready.as_deref(), Some("its pod is Running and not ready"));
+        assert_eq!(unready.unready.as_deref(), Some("it starts"));
         assert_eq!(agent(&pod(&json!({"containers": []}), &ready)), None);
         assert_eq!(agent(&pod(&bare, &json!({"phase": "Failed"}))), None);
     }

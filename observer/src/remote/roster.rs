@@ -99,7 +99,8 @@ impl Roster {
         self.nodes.is_some()
     }
 
-    /// Which nodes are seen; `None` if that was stated already. What is being tried for the first time is not unseen.
+    /// Which nodes are seen; `None` if that was stated already. A node whose agent is being tried for the first time is neither, unless
+    /// something was stated of it before.
     pub(super) fn statement(&mut self) -> Option<Statement> {
         let all = self
             .nodes
@@ -111,7 +112,11 @@ impl Roster {
         for node in all {
             let agent = self.agents.get(node);
             let why = match (self.reached.get(node), agent.map(|agent| &agent.unready)) {
-                (Some(Reached::Trying), _) => continue,
+                (Some(Reached::Trying), _) => match &self.stated {
+                    Some(stated) if stated.seen.contains(node) => "its agent was replaced".to_owned(),
+                    Some(Statement { unseen, .. }) if unseen.contains_key(node) => unseen[node].clone(),
+                    _ => continue,
+                },
                 (Some(Reached::Yes), _) => {
                     statement.seen.insert(node.clone());
                     continue;
@@ -161,11 +166,16 @@ impl Statement {
                 lines.extend(left.map(|node| format!("node {node} has left")));
             }
         }
-        let new = self
-            .unseen
-            .iter()
-            .filter(|(node, why)| before.and_then(|before| before.unseen.get(*node)) != Some(*why));
-        lines.extend(new.map(|(node, why)| format!("node {node} is not seen: {why}")));
+        let mut new: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (node, why) in &self.unseen {
+            if before.and_then(|before| before.unseen.get(node)) != Some(why) {
+                new.entry(why).or_default().push(node);
+            }
+        }
+        lines.extend(new.into_iter().map(|(why, nodes)| match nodes.as_slice() {
+            [node] => format!("node {node} is not seen: {why}"),
+            nodes => format!("nodes {} are not seen: {why}", nodes.join(", ")),
+        }));
         lines
     }
 }
@@ -211,7 +221,7 @@ mod tests {
     #[test]
     fn what_is_not_seen_is_said_once_and_why() {
         let mut roster = Roster::default();
-        roster.nodes(["a", "b", "c", "d"].map(Str::from).into());
+        roster.nodes(["a", "b", "c", "d", "e"].map(Str::from).into());
         roster.pods(vec![
             pod("p1", "a", None, false),
             pod("p2", "b", None, false),
@@ -223,20 +233,40 @@ mod tests {
         assert_eq!(
             first.text(None),
             [
-                "1 of 4 nodes are seen",
+                "1 of 5 nodes are seen",
                 "node b is not seen: it cannot be reached",
                 "node c is not seen: its agent is not ready: ErrImagePull",
-                "node d is not seen: no agent runs there",
+                "nodes d, e are not seen: no agent runs there",
             ]
         );
         assert_eq!(roster.statement(), None);
         roster.reached(&"b".into(), Reached::Yes);
         roster.nodes(["a", "b", "c"].map(Str::from).into());
         let second = roster.statement().expect("a statement");
-        assert_eq!(second.text(Some(&first)), ["node b is seen", "node d has left"]);
+        assert_eq!(
+            second.text(Some(&first)),
+            ["node b is seen", "node d has left", "node e has left"]
+        );
         roster.reached(&"b".into(), Reached::No("its agent stopped".into()));
         let third = roster.statement().expect("a statement");
         assert_eq!(third.text(Some(&second)), ["node b is not seen: its agent stopped"]);
+    }
+
+    #[test]
+    fn an_agent_that_is_replaced_is_seen_again_when_it_answers() {
+        for unready in [Some("it starts"), None] {
+            let mut roster = Roster::default();
+            roster.pods(vec![pod("p1", "a", None, false)]);
+            roster.reached(&"a".into(), Reached::Yes);
+            roster.statement();
+            roster.pods(vec![pod("p2", "a", unready, false)]);
+            let gone = roster.statement().expect("a statement");
+            roster.pods(vec![pod("p2", "a", None, false)]);
+            assert_eq!(roster.statement(), None);
+            roster.reached(&"a".into(), Reached::Yes);
+            let back = roster.statement().expect("a statement");
+            assert_eq!(back.text(Some(&gone)), ["node a is seen"]);
+        }
     }
 
     #[test]

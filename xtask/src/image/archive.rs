@@ -125,7 +125,7 @@ pub(super) fn write(contents: &Contents<'_>) -> Result<Archive> {
 }
 
 /// The processor as images name it.
-fn architecture() -> &'static str {
+pub(crate) fn architecture() -> &'static str {
     match env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -133,7 +133,8 @@ fn architecture() -> &'static str {
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// As OCI writes it: `sha256:` and hexadecimal digits.
+pub(crate) fn digest(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     Sha256::digest(bytes)
         .iter()
@@ -143,8 +144,8 @@ fn digest(bytes: &[u8]) -> String {
         })
 }
 
-/// Files of root, of no time.
-fn tar<'a>(files: impl IntoIterator<Item = (String, &'a [u8], u32)>) -> Result<Vec<u8>> {
+/// Files of root, of no time: path, bytes and mode of each.
+pub(crate) fn tar<'a>(files: impl IntoIterator<Item = (String, &'a [u8], u32)>) -> Result<Vec<u8>> {
     let mut builder = tar::Builder::new(Vec::new());
     for (path, bytes, mode) in files {
         let mut header = tar::Header::new_ustar();
@@ -158,7 +159,7 @@ fn tar<'a>(files: impl IntoIterator<Item = (String, &'a [u8], u32)>) -> Result<V
     Ok(builder.into_inner()?)
 }
 
-fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
     use std::io::Write as _;
     // Without a name and a time in the header.
     let mut writer = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());

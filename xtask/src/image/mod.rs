@@ -5,7 +5,7 @@
 //!              └→ target/image/NAME.tar           OCI layout, which `docker load` takes too (`archive`)
 //! ```
 
-mod archive;
+pub(crate) mod archive;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -107,7 +107,7 @@ fn megabytes(bytes: usize) -> String {
 }
 
 /// Builds a package's binary so that it needs no file beside itself, and that it is the same wherever it is built.
-fn build(package: &str) -> Result<PathBuf> {
+pub(crate) fn build(package: &str) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
     let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned()];
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
