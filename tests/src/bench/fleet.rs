@@ -1,7 +1,7 @@
 //! What the tail of a whole cluster costs: many agents behind one port-forward each, all busy.
 //!
 //! The agents and the API server run in this process; the figure is the processor time of the tail's own, all of its threads, while
-//! it reads, merges and prints JSON. One attempt in [`TWICE`] is told by its destination's node too, and must be told once.
+//! it reads, merges and prints JSON. One attempt in `TWICE` is told by its destination's node too, and must be told once.
 use std::fmt;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
