@@ -6,6 +6,7 @@ use std::fmt;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -27,6 +28,9 @@ const SPAN: Duration = Duration::from_secs(20);
 const PORTIONS: usize = 100;
 /// One attempt in so many is told by two nodes.
 const TWICE: usize = 5;
+
+/// A tail that says nothing for so long has said everything.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Cores that the tail may use.
 pub const CORES_LIMIT: f64 = 1.0;
@@ -80,13 +84,15 @@ impl Figures {
                 break;
             }
         }
-        let reader = thread::spawn(move || read(lines.map_while(Result::ok)));
+        let (progress, printing) = mpsc::channel();
+        let reader = thread::spawn(move || read(lines.map_while(Result::ok), &progress));
         let (before, began) = (processor_time(&tail)?, Instant::now());
         let told = tell(&agents, &names);
         let took = began.elapsed();
         let cores = (processor_time(&tail)? - before).as_secs_f64() / took.as_secs_f64();
         let resident = peak(&tail)?;
-        // What is held comes with its end.
+        // What is on its way is no loss. If the tail lost something this ends when nothing more comes.
+        while printing.recv_timeout(QUIET).is_ok_and(|printed| printed < told) {}
         kill(Pid::from_raw(i32::try_from(tail.id())?), Signal::SIGINT)?;
         let printed = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         ensure!(tail.wait()?.success(), "the tail failed");
@@ -154,11 +160,13 @@ fn now() -> Time {
 }
 
 /// Looks only at what matters: parsing each line would take longer than the tail itself.
-fn read(lines: impl Iterator<Item = String>) -> Printed {
+fn read(lines: impl Iterator<Item = String>, progress: &mpsc::Sender<usize>) -> Printed {
     let mut printed = Printed::default();
     let mut latest = String::new();
     for line in lines.filter(|line| line.contains("\"type\":\"attempt\"") && line.contains("\"final\":true")) {
         printed.attempts += 1;
+        // Nobody listens after the end of the measurement.
+        let _ = progress.send(printed.attempts);
         let decided = line
             .split("\"decided\":\"")
             .nth(1)

@@ -67,7 +67,11 @@ fn an_agent_that_does_not_listen_is_named_with_what_the_api_server_said() {
         ],
     );
     agents.away("b");
-    fails(&api, &[], &["no agent can be reached", "not seen: it cannot be reached"]);
+    fails(
+        &api,
+        &[],
+        &["no agent can be reached", "not seen: it cannot be reached"],
+    );
 }
 
 #[test]
