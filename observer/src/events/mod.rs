@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use kube::Client;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use self::failure::Failure;
 use self::series::{Book, Write};
@@ -34,6 +35,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// After a failed write nothing is written for so long.
 const PAUSE: Duration = Duration::from_secs(30);
+
+/// So long the end may wait for what is not written yet.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What became of failures and Events; for metrics.
 #[derive(Debug, Default)]
@@ -66,10 +70,11 @@ pub struct Events {
     node: Str,
     failures: mpsc::Sender<Failure>,
     counts: Arc<Counts>,
+    task: JoinHandle<()>,
 }
 
 impl Events {
-    /// Begins to write with `client`, in the runtime that this is called in, until this is dropped.
+    /// Begins to write with `client`, in the runtime that this is called in, until [`Self::end`].
     #[must_use]
     pub fn start(client: Client, node: Str) -> Self {
         let (failures, received) = mpsc::channel(WAITING);
@@ -82,8 +87,21 @@ impl Events {
             paused: None,
             refused: false,
         };
-        tokio::spawn(task.run(received));
-        Self { node, failures, counts }
+        let task = tokio::spawn(task.run(received));
+        Self {
+            node,
+            failures,
+            counts,
+            task,
+        }
+    }
+
+    /// Writes what is still to be written, as far as that is soon done, and says what is not.
+    pub async fn end(self) {
+        drop(self.failures);
+        if let Err(panic) = self.task.await {
+            tracing::error!(%panic, "writing Events failed");
+        }
     }
 
     /// What was counted.
@@ -129,7 +147,7 @@ impl Task {
                     Some(failure) => if !self.book.add(failure, now()) {
                         count(&self.counts.rate_limited);
                     },
-                    None => return,
+                    None => break,
                 },
                 (write, result) = finished(self.writing.as_mut()) => {
                     self.writing = None;
@@ -138,6 +156,23 @@ impl Task {
                 _ = looks.tick() => {}
             }
             self.write_next();
+        }
+        // What it was too short for is told below.
+        let _ = timeout(GRACE, self.write_rest()).await;
+        let failures = self.book.untold();
+        if failures > 0 {
+            tracing::warn!(failures, "stopping: these failures are in no Event");
+        }
+    }
+
+    /// Writes until nothing is due, or nothing may be written.
+    async fn write_rest(&mut self) {
+        loop {
+            self.write_next();
+            let Some(writing) = self.writing.as_mut() else { return };
+            let (write, result) = writing.await;
+            self.writing = None;
+            self.wrote(write, result);
         }
     }
 

@@ -176,6 +176,17 @@ impl Book {
         }
     }
 
+    /// Failures that are in no Event.
+    #[must_use]
+    pub(super) fn untold(&self) -> u64 {
+        let untold = |series: &Series| {
+            series
+                .count
+                .saturating_sub(series.told.as_ref().map_or(0, |told| told.count))
+        };
+        self.series.values().map(|series| u64::from(untold(series))).sum()
+    }
+
     /// The Event is not there any more: it is made anew when the series goes on.
     pub(super) fn gone(&mut self, write: &Write, now: Time) {
         if let Some(series) = self.series.get_mut(&write.failure.key) {
@@ -250,7 +261,9 @@ mod tests {
             assert!(book.add(failure("cart", "api:80"), at(second)));
             assert_eq!(write_all(&mut book, at(second)), []);
         }
+        assert_eq!(book.untold(), 59);
         assert_eq!(write_all(&mut book, at(60)), [(true, 60)]);
+        assert_eq!(book.untold(), 0);
         assert_eq!(write_all(&mut book, at(600)), [], "nothing new");
         assert!(book.add(failure("cart", "api:80"), at(700)));
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Whether the agent is alive and ready, and why not. Pure: it is told what the loop says, and when.
 //!
-//! Alive: the loop goes round and reads the table of unfinished handshakes. Ready: it is attached, every kind of object was listed
+//! Alive: the loop goes round and reads the table of unfinished handshakes, and attempts are served. Ready: it is attached, every kind of object was listed
 //! once, and it is not about to end.
 
 use std::time::Duration;
@@ -23,6 +23,7 @@ pub struct Health {
     attached: bool,
     synced: bool,
     stopping: bool,
+    not_serving: bool,
 }
 
 impl Health {
@@ -35,7 +36,13 @@ impl Health {
             attached: false,
             synced: false,
             stopping: false,
+            not_serving: false,
         }
+    }
+
+    /// Attempts can be served no more: only a restart helps.
+    pub fn not_serving(&mut self) {
+        self.not_serving = true;
     }
 
     /// Takes in what the loop says.
@@ -59,6 +66,8 @@ impl Health {
         let silent = now - self.told;
         if self.stopping {
             None
+        } else if self.not_serving {
+            Some("attempts are not served: the log says why".to_owned())
         } else if silent > PATIENCE {
             Some(format!("the loop has said nothing for {} s", silent.as_secs()))
         } else if self.sweep_age > PATIENCE {
@@ -132,6 +141,9 @@ mod tests {
             health.dead(seconds(31)).is_some_and(|why| why.contains("60 s")),
             "it does not sweep"
         );
+        let mut serving = health.clone();
+        serving.not_serving();
+        assert!(serving.dead(seconds(31)).is_some_and(|why| why.contains("not served")));
         health.take(&Output::Counters(Default::default()), seconds(31));
         assert_eq!(
             health.dead(seconds(90)),

@@ -73,9 +73,13 @@ impl Server {
             // Either way it is over.
             let _ = stopped.await;
         }));
-        let grpc = tokio::spawn(async {
-            if let Err(error) = self.grpc.run().await {
-                tracing::error!(error = &error as &dyn std::error::Error, "attempts are not served");
+        let grpc = tokio::spawn({
+            let health = health.clone();
+            async move {
+                if let Err(error) = self.grpc.run().await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "attempts are not served");
+                    health.lock().unwrap_or_else(PoisonError::into_inner).not_serving();
+                }
             }
         });
         while let Some(output) = outputs.recv().await {
@@ -90,6 +94,9 @@ impl Server {
         }
         self.hub.stop();
         drop(stop);
+        if let Some(events) = events {
+            events.end().await;
+        }
         if let Err(panic) = grpc.await {
             tracing::error!(%panic, "serving attempts failed");
         }

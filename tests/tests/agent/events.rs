@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use observer_tests::fake_api::{FakeApi, Fault};
-use observer_tests::lab::Chain;
+use observer_tests::lab::{Chain, logged};
 use serde_json::Value;
 
 use super::api::{agent_of, api};
@@ -109,4 +109,6 @@ fn a_missing_right_is_said_once_and_holds_nothing_up() {
     let ended = agent.interrupt().expect("an end");
     let said = ended.errors.iter().filter(|line| line.contains("may not write Events"));
     assert_eq!((ended.code(), said.count()), (0, 1));
+    let stopping = logged(&ended.errors, "in no Event").expect("what was not written is said");
+    assert_eq!(stopping["failures"], 1, "{stopping}");
 }
