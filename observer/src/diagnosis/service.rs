@@ -14,13 +14,13 @@ pub(super) fn missing(facts: Facts<'_>) -> Option<Cause> {
     }
 }
 
-/// Why it does not mean much that no endpoints are known: no pods and slices are among the objects at all, or somebody else
+/// Why it does not mean much that no endpoints are known: nothing that tells them is among the objects, or somebody else
 /// writes the Service's slices and the wire does not agree either.
 pub(super) fn unknown_endpoints(facts: Facts<'_>, wire_agrees: bool) -> Option<&'static str> {
     let hit = facts.all.destination.service()?;
     let foreign = hit.service.as_ref().is_some_and(|service| service.selector.is_none());
     if !hit.backends_known {
-        Some("no pods and no EndpointSlices are among the objects: its endpoints may exist all the same")
+        Some("nothing that tells its endpoints is among the objects: they may exist all the same")
     } else if foreign && !wire_agrees {
         Some("the Service has no selector: its endpoints may exist and be missing among the objects")
     } else {

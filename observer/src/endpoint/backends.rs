@@ -34,16 +34,17 @@ impl Endpoints {
             backends: port.map_or_else(Vec::new, |port| {
                 self.backends_of(service, port, via, address.is_ipv6(), None, at)
             }),
-            backends_known: self.knows_backends(),
+            backends_known: self.knows_backends(service),
             service: Some(service.clone()),
             via,
             port: port.map(Into::into),
         }
     }
 
-    /// Whether anything that could be a backend was ever told: a folder of Services and policies alone has none.
-    pub(super) fn knows_backends(&self) -> bool {
-        self.pods.any() || self.services.any_slice()
+    /// Whether anything that could be a backend of it was ever told: a folder of Services and policies alone has none, and
+    /// without slices those of a Service without selector cannot be known.
+    pub(super) fn knows_backends(&self, service: &Service) -> bool {
+        self.services.any_slice() || (service.selector.is_some() && self.pods.any())
     }
 
     /// The backends of one port for one address family, in order of address. `receiving` names the node that a node port

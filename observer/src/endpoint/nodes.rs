@@ -199,7 +199,7 @@ impl Endpoints {
                 service: Some(service.clone()),
                 via: Via::NodePort,
                 port: Some(port.into()),
-                backends_known: self.knows_backends(),
+                backends_known: self.knows_backends(service),
             });
         }
         let name = node.name.as_ref()?;

@@ -66,7 +66,7 @@ pub struct ServiceHit {
     pub port: Option<HitPort>,
     /// Its backends for that port and address family, ready or not.
     pub backends: Vec<Backend>,
-    /// Some pod or slice is known at all: that none is a backend means something.
+    /// What they are told by is known at all (slices; pods, for a Service with a selector): that there is none means something.
     pub backends_known: bool,
 }
 

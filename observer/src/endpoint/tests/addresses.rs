@@ -198,9 +198,9 @@ fn a_shared_load_balancer_address_is_told_by_the_port() {
     one.external_ips = vec![ip("198.51.100.7")];
     two.external_ips = vec![ip("198.51.100.7")];
     Endpoints::default().with(one).with(two).check(&[
-        ("198.51.100.7:80", 1, "External a/one:80 []"),
-        ("198.51.100.7:443", 1, "External a/two:443 []"),
-        ("198.51.100.7:22", 1, "External a/one:- []"),
+        ("198.51.100.7:80", 1, "External a/one:80 [unknown]"),
+        ("198.51.100.7:443", 1, "External a/two:443 [unknown]"),
+        ("198.51.100.7:22", 1, "External a/one:- [unknown]"),
     ]);
 }
 
@@ -282,7 +282,7 @@ fn the_service_range_is_claimed_only_where_it_is_certain() {
     // A Service that is gone leaves its address in the range.
     e.apply(&Change::Remove(Kind::Service, named("a/one")), t(5));
     e.check(&[
-        ("10.96.0.10:80", 4, "ClusterIp a/one:80 []"),
+        ("10.96.0.10:80", 4, "ClusterIp a/one:80 [unknown]"),
         ("10.96.0.10:80", 5, "service range"),
     ]);
     // Pods or nodes inside: there is more than one range.

@@ -179,7 +179,7 @@ fn without_any_slice_backends_follow_the_selector() {
             1,
             "ClusterIp a/eager:80 [10.244.0.5:80, 10.244.0.6:81, 10.244.0.7:82, 10.244.0.8:83]",
         ),
-        ("10.96.0.12:80", 1, "ClusterIp a/manual:80 []"),
+        ("10.96.0.12:80", 1, "ClusterIp a/manual:80 [unknown]"),
         ("[fd00:96::a]:80", 1, "ClusterIp a/web:80 [[fd00::5]:80]"),
     ]);
     // The label goes, and with it the backend; a slice appears, and then it decides.
@@ -195,6 +195,7 @@ fn without_any_slice_backends_follow_the_selector() {
             "ClusterIp a/web:80 [10.244.0.5:80, 10.244.0.7:82 unready, 10.244.0.8:83 unready]",
         ),
         ("10.96.0.10:80", 20, "ClusterIp a/web:80 [10.244.0.6:1234]"),
+        ("10.96.0.12:80", 20, "ClusterIp a/manual:80 []"),
     ]);
 }
 

@@ -174,7 +174,11 @@ impl Endpoints {
                         text
                     })
                     .collect();
-                format!("{:?} {service}:{port} [{}]", hit.via, backends.join(", "))
+                let backends = match backends.as_slice() {
+                    [] if !hit.backends_known => "unknown".into(),
+                    backends => backends.join(", "),
+                };
+                format!("{:?} {service}:{port} [{backends}]", hit.via)
             }
             Identity::Node { node, own, candidates } => format!(
                 "{} node {} [{}]",
