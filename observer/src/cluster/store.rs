@@ -379,6 +379,10 @@ fn doubted(good: &Good, scopes: Vec<Scope>) -> Scope {
         match scope {
             Scope::Everything => return Scope::Everything,
             Scope::Namespaces(names) | Scope::Addresses(names) => namespaces.extend(names),
+            Scope::Subjects(subjects) => match subjects.namespace {
+                Some(namespace) => drop(namespaces.insert(namespace)),
+                None => return Scope::Everything,
+            },
         }
     }
     if namespaces.is_empty() {

@@ -174,6 +174,33 @@ pub enum Scope {
     Namespaces(Vec<Str>),
     /// Whoever is not known as a pod, what a Service leads to, and the pods of these namespaces.
     Addresses(Vec<Str>),
+    /// Some pods, and what they may connect to or what may connect to them.
+    Subjects(Subjects),
+}
+
+/// The pods that a policy which is not evaluated may select, and the directions in which it may decide about them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Subjects {
+    /// Their namespace; `None`: any.
+    pub namespace: Option<Str>,
+    /// Any of these selects them: all pods that the policy selects, and perhaps more.
+    pub pods: Vec<Selector>,
+    /// It may decide what connects to them.
+    pub ingress: bool,
+    /// It may decide what they connect to.
+    pub egress: bool,
+}
+
+impl Subjects {
+    /// Whether a pod is one of them.
+    #[must_use]
+    pub fn hold(&self, pod: &Pod) -> bool {
+        let here = self
+            .namespace
+            .as_ref()
+            .is_none_or(|namespace| *namespace == pod.name.namespace);
+        here && self.pods.iter().any(|selector| selector.matches(&pod.labels))
+    }
 }
 
 /// One change of what is known of the cluster. Its time is an argument beside it: [`crate::time::Time::BEGINNING`] for what the
@@ -209,7 +236,7 @@ pub enum Change {
         source: Str,
     },
     /// There is a policy of a kind that is not evaluated (Cilium's, Calico's …). It may select any pod in
-    /// this scope, whose answers are then open.
+    /// this scope, whose answers are then open in the directions that it may decide.
     Foreign {
         /// Its kind and name.
         policy: Str,

@@ -67,12 +67,15 @@ impl Policies {
     /// the propagation window, since any of its SYNs may have been the one that was let through, or not.
     #[must_use]
     pub fn decide_until(&self, question: &Question, until: Time) -> Decided {
-        let doubt = self.doubt(question, until);
+        let doubt = |direction| self.doubt(question, direction, until);
         if !self.knows_anything() {
-            let open = || DirectionDecided::open(doubt.map_or(Undecidable::NoObjects, |(why, _)| why.clone()));
+            let open = |direction| {
+                let why = doubt(direction).map_or(Undecidable::NoObjects, |(why, _)| why.clone());
+                DirectionDecided::open(why)
+            };
             return Decided {
-                egress: open(),
-                ingress: open(),
+                egress: open(Direction::Egress),
+                ingress: open(Direction::Ingress),
             };
         }
         // Both directions are about the same pods.
@@ -84,11 +87,14 @@ impl Policies {
             egress: self.direction(question, Direction::Egress, until, &known),
             ingress: self.direction(question, Direction::Ingress, until, &known),
         };
-        if let Some((why, everything)) = doubt {
-            for direction in [&mut decided.egress, &mut decided.ingress] {
-                if everything || direction.decision != Decision::NotApplicable {
-                    *direction = DirectionDecided::open(why.clone());
-                }
+        for (direction, decided) in [
+            (Direction::Egress, &mut decided.egress),
+            (Direction::Ingress, &mut decided.ingress),
+        ] {
+            if let Some((why, everything)) = doubt(direction)
+                && (everything || decided.decision != Decision::NotApplicable)
+            {
+                *decided = DirectionDecided::open(why.clone());
             }
         }
         decided
@@ -197,9 +203,9 @@ impl Policies {
         Side { role, ..side }
     }
 
-    /// Objects in doubt, or a policy that is not evaluated, that may concern the question; and whether it may concern
-    /// anything at all: what cannot be read may be the pod that an address belongs to.
-    fn doubt(&self, question: &Question, until: Time) -> Option<(&Undecidable, bool)> {
+    /// Objects in doubt that may concern the question, or a policy that is not evaluated that may select the pod of this
+    /// direction; and whether it may concern anything at all: what cannot be read may be the pod that an address belongs to.
+    fn doubt(&self, question: &Question, direction: Direction, until: Time) -> Option<(&Undecidable, bool)> {
         let parties = || [&question.source, &question.destination].into_iter();
         let touches = |namespaces: &[Str]| {
             parties().any(|party| {
@@ -214,6 +220,15 @@ impl Policies {
             Scope::Addresses(namespaces) => {
                 let translated = question.dialled.is_some();
                 (translated || parties().any(is_no_pod) || touches(namespaces)).then_some((why, true))
+            }
+            Scope::Subjects(subjects) => {
+                let decides = match direction {
+                    Direction::Ingress => subjects.ingress,
+                    Direction::Egress => subjects.egress,
+                };
+                let (subject, _) = self::parties(question, direction);
+                let may_hold = matches!(subject.who, Who::Unknown) || pods(subject).any(|pod| subjects.hold(pod));
+                (decides && may_hold).then_some((why, false))
             }
         })
     }

@@ -195,7 +195,7 @@ pub enum Undecidable {
         /// The file, the object or the kind.
         source: Str,
     },
-    /// A policy of the CNI's own kind also selects the pod.
+    /// A policy of the CNI's own kind may select the pod too.
     ForeignPolicy {
         /// Its kind and name.
         policy: Str,

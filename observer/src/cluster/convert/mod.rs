@@ -4,10 +4,12 @@
 //! Checked is what the observer uses; containers' images, volumes and the like are read for their type only.
 
 mod cluster_policy;
+mod foreign;
 mod metadata;
 mod network_policy;
 mod node;
 mod pod;
+mod served;
 mod service;
 mod template;
 
@@ -24,6 +26,9 @@ use super::document::{is_list, list_of};
 use super::findings::{FieldPath, Finding, Findings, Step};
 use super::strings::intern;
 use crate::objects::{ClusterPolicyKind, Kind, Name, Object, Pod, Scope, Str};
+pub(super) use foreign::FOREIGN;
+pub(super) use served::{CLUSTER_POLICIES, SERVED, called};
+use served::{Served, served};
 
 /// One object of a document.
 #[derive(Debug)]
@@ -58,51 +63,6 @@ pub(super) enum What {
 pub(super) struct Reader {
     pub(super) found: Vec<Read>,
 }
-
-/// The followed kinds and where they are served.
-pub(super) const SERVED: [(&str, &str, Kind); 9] = [
-    ("v1", "Pod", Kind::Pod),
-    ("v1", "Namespace", Kind::Namespace),
-    ("v1", "Service", Kind::Service),
-    ("v1", "Node", Kind::Node),
-    ("discovery.k8s.io/v1", "EndpointSlice", Kind::EndpointSlice),
-    ("networking.k8s.io/v1", "NetworkPolicy", Kind::NetworkPolicy),
-    (
-        "policy.networking.k8s.io/v1alpha2",
-        "ClusterNetworkPolicy",
-        Kind::ClusterNetworkPolicy,
-    ),
-    (
-        "policy.networking.k8s.io/v1alpha1",
-        "AdminNetworkPolicy",
-        Kind::AdminNetworkPolicy,
-    ),
-    (
-        "policy.networking.k8s.io/v1alpha1",
-        "BaselineAdminNetworkPolicy",
-        Kind::BaselineAdminNetworkPolicy,
-    ),
-];
-
-/// The API group of the cluster-wide policies.
-pub(super) const CLUSTER_POLICIES: &str = "policy.networking.k8s.io";
-
-/// API groups whose policies select pods beside NetworkPolicy, and the kinds that do.
-pub(super) const FOREIGN: [(&str, &[&str]); 5] = [
-    ("cilium.io", &["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"]),
-    ("projectcalico.org", &["NetworkPolicy", "GlobalNetworkPolicy"]),
-    ("crd.projectcalico.org", &["NetworkPolicy", "GlobalNetworkPolicy"]),
-    ("crd.antrea.io", &["NetworkPolicy", "ClusterNetworkPolicy"]),
-    // In versions that are not read here.
-    (
-        CLUSTER_POLICIES,
-        &[
-            "AdminNetworkPolicy",
-            "BaselineAdminNetworkPolicy",
-            "ClusterNetworkPolicy",
-        ],
-    ),
-];
 
 /// Reads one object of a kind, as an API server gives it, and its name.
 pub(super) fn read_one(mut value: Value, version: &str, kind: &str) -> (Name, Read) {
@@ -184,27 +144,37 @@ fn read_object(value: Value, path: &FieldPath) -> Read {
     let name = metadata::peek(&value);
     let label = Some(format!("{kind} {name}"));
     let mut findings = Findings::default();
-    let (what, scope) = match served(&version, &kind) {
+    let slip = |field: &str, message: String| Finding {
+        path: FieldPath(vec![Step::Key(field.to_owned())]),
+        message,
+    };
+    let (what, scope) = match served(&version, &kind, is_exported(&value)) {
         Served::As(kind) => {
             let object = convert(kind, value, &mut findings);
             let object = object.filter(|_| findings.errors.is_empty());
             (object.map_or(What::Refused, What::Object), scope_of(kind, &name))
         }
         Served::Foreign => {
+            let what = What::Foreign(intern(&format!("{} {name}", called(&version, &kind))));
+            (what, foreign::subjects(&version, &name, &value))
+        }
+        Served::Elsewhere(right) => {
+            let message = format!("{version} is not served for {kind}: use {right}");
+            findings.errors.push(slip("apiVersion", message));
+            (What::Refused, Scope::Namespaces(vec![name.namespace.clone()]))
+        }
+        Served::Nowhere(meant) => {
+            let meant = meant
+                .map(|meant| format!(": {meant} is perhaps meant"))
+                .unwrap_or_default();
+            let message = format!("{version} has no kind {kind}, and the API server refuses it{meant}");
+            findings.errors.push(slip("kind", message));
             let scope = if name.namespace.is_empty() {
                 Scope::Everything
             } else {
                 Scope::Namespaces(vec![name.namespace.clone()])
             };
-            (What::Foreign(intern(&format!("{kind} {name}"))), scope)
-        }
-        Served::Elsewhere(right) => {
-            let at = FieldPath(vec![Step::Key("apiVersion".to_owned())]);
-            findings.errors.push(Finding {
-                path: at,
-                message: format!("{version} is not served for {kind}: use {right}"),
-            });
-            (What::Refused, Scope::Namespaces(vec![name.namespace.clone()]))
+            (What::Refused, scope)
         }
         Served::No => {
             let named = intern(&format!("{kind} ({version})"));
@@ -233,31 +203,6 @@ pub(super) fn scope_of(kind: Kind, name: &Name) -> Scope {
         Kind::Namespace => Scope::Namespaces(vec![name.name.clone()]),
         _ => Scope::Namespaces(vec![name.namespace.clone()]),
     }
-}
-
-enum Served {
-    As(Kind),
-    Foreign,
-    /// The kind is followed, but from another API version.
-    Elsewhere(&'static str),
-    No,
-}
-
-fn served(version: &str, kind: &str) -> Served {
-    let group = version.split_once('/').map_or("", |(group, _)| group);
-    if let Some((right, _, kind)) = SERVED.iter().find(|(_, name, _)| *name == kind) {
-        if *right == version {
-            return Served::As(*kind);
-        }
-        // Kubernetes' own groups: another version of the kind, or a slip. Others may have kinds of the same name.
-        if !group.contains('.') || (group.ends_with(".k8s.io") && group != CLUSTER_POLICIES) {
-            return Served::Elsewhere(right);
-        }
-    }
-    if FOREIGN.iter().any(|(of, kinds)| *of == group && kinds.contains(&kind)) {
-        return Served::Foreign;
-    }
-    Served::No
 }
 
 fn convert(kind: Kind, value: Value, findings: &mut Findings) -> Option<Object> {

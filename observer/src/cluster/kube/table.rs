@@ -213,7 +213,8 @@ impl Table {
 
     /// How an object is called in what is told of it.
     fn source(&self, name: &Name) -> Str {
-        format!("{} {name}", self.followed.kind).into()
+        let kind = convert::called(&self.followed.api_version(), &self.followed.kind);
+        format!("{kind} {name}").into()
     }
 
     fn read(&self, value: Value, told: &mut Told) -> (Name, Item) {

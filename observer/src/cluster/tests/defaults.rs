@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::objects::{Peer, Phase, PortMatch, PortRule, Protocol, Rule, Scope, Source, TargetPort, Workload};
+use crate::objects::{Peer, Phase, PortMatch, PortRule, Protocol, Rule, Scope, Source, Subjects, TargetPort, Workload};
 use crate::time::Time;
 
 const POLICY: &str = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: ";
@@ -388,8 +388,18 @@ fn fields_newer_than_us_are_skipped_in_exports_but_never_in_policies() {
     assert!(problems(policy, Format::Yaml).contains("spec.brandNew: there is no such field"));
 }
 
+fn subjects(namespace: Option<&str>) -> Subjects {
+    Subjects {
+        namespace: namespace.map(Into::into),
+        pods: vec![Selector::default()],
+        ingress: true,
+        egress: true,
+    }
+}
+
 #[test]
 fn other_kinds_are_skipped_and_other_policies_told() {
+    let all_of = |namespace| Scope::Subjects(subjects(namespace));
     let content = content(
         "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, spec: {anything: [1]}}
 ---
@@ -402,6 +412,10 @@ fn other_kinds_are_skipped_and_other_policies_told() {
 {apiVersion: projectcalico.org/v3, kind: NetworkPolicy, metadata: {name: d}}
 ---
 {apiVersion: policy.networking.k8s.io/v1beta1, kind: ClusterNetworkPolicy, metadata: {name: e}}
+---
+{apiVersion: networking.k8s.aws/v1alpha1, kind: ClusterNetworkPolicy, metadata: {name: f}}
+---
+{apiVersion: k8s.ovn.org/v1, kind: EgressFirewall, metadata: {name: default, namespace: shop}}
 ",
     );
     let skipped: Vec<_> = content.unused.iter().map(|kind| &**kind).collect();
@@ -416,15 +430,20 @@ fn other_kinds_are_skipped_and_other_policies_told() {
     assert_eq!(
         content.foreign,
         [
+            ("CiliumNetworkPolicy shop/c".into(), all_of(Some("shop"))),
             (
-                "CiliumNetworkPolicy shop/c".into(),
-                Scope::Namespaces(vec!["shop".into()])
+                "NetworkPolicy.projectcalico.org default/d".into(),
+                all_of(Some("default"))
             ),
+            ("ClusterNetworkPolicy e".into(), all_of(None)),
+            ("ClusterNetworkPolicy.networking.k8s.aws f".into(), all_of(None)),
             (
-                "NetworkPolicy default/d".into(),
-                Scope::Namespaces(vec!["default".into()])
+                "EgressFirewall shop/default".into(),
+                Scope::Subjects(Subjects {
+                    ingress: false,
+                    ..subjects(Some("shop"))
+                })
             ),
-            ("ClusterNetworkPolicy e".into(), Scope::Everything),
         ]
     );
 }

@@ -28,6 +28,17 @@ const CASES: &[(&str, &str)] = &[
         "a slip in the version",
         "apiVersion: v1\nkind: NetworkPolicy\nmetadata: {name: a}",
     ),
+    (
+        "a slip in the group",
+        "apiVersion: networking.k8s/v1\nkind: NetworkPolicy\nmetadata: {name: a}",
+    ),
+    (
+        "a slip in a policy's kind",
+        "apiVersion: networking.k8s.io/v1\nkind: Networkpolicy\nmetadata: {name: a}\n---\n\
+         apiVersion: networking.k8s.io/v1\nkind: NetworkPolicies\nmetadata: {name: a}\n---\n\
+         apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolcy\nmetadata: {name: a}\n---\n\
+         apiVersion: cilium.io/v2\nkind: CiliumNetworkPolcy\nmetadata: {name: a}",
+    ),
     ("no name", "apiVersion: v1\nkind: Pod\nmetadata: {namespace: a}"),
     (
         "only a generated name",

@@ -71,6 +71,7 @@ impl Folder {
         let scope = |scope: &Scope| match scope {
             Scope::Everything => "everything".to_owned(),
             Scope::Namespaces(names) | Scope::Addresses(names) => names.join(","),
+            Scope::Subjects(subjects) => subjects.namespace.as_deref().unwrap_or("everything").to_owned(),
         };
         changes
             .iter()

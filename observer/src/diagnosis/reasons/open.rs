@@ -60,7 +60,7 @@ pub(crate) fn open_answer(reason: &Undecidable) -> String {
             return format!("{source} cannot be read, and it may concern this");
         }
         Undecidable::ForeignPolicy { policy } => {
-            return format!("{policy} also selects the pod, and the CNI's own policies are not judged");
+            return format!("{policy} may select the pod too, and the CNI's own policies are not judged");
         }
         Undecidable::NoAddress => "a pod has no address yet, and the policies ask for one",
         Undecidable::DomainName => "a rule names domains, and which addresses these have for the pod is not known",

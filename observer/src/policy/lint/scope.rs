@@ -223,6 +223,7 @@ impl<'a> Scope<'a> {
     pub(super) fn is_foreign(&self, namespace: &Str) -> bool {
         self.objects.foreign.iter().any(|scope| match scope {
             crate::objects::Scope::Everything => true,
+            crate::objects::Scope::Subjects(subjects) => subjects.namespace.as_ref().is_none_or(|of| of == namespace),
             crate::objects::Scope::Namespaces(names) | crate::objects::Scope::Addresses(names) => {
                 names.contains(namespace)
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::fixtures::{Cluster, container_port, dialled, egress, ingress, rule, said};
-use crate::objects::{Change, Object, Pod, Protocol, Scope};
+use crate::objects::{Change, Object, Pod, Protocol, Scope, Subjects};
 use crate::policy::{Caveat, Config, Decision, Policies, Undecidable, combine};
 use crate::time::Time;
 
@@ -202,10 +202,33 @@ fn a_policy_that_is_not_evaluated_leaves_its_scope_open() {
         policy: policy(),
         scope,
     };
+    let subjects = |namespace: Option<&str>, app: &str, ingress, egress| {
+        let pods = vec![super::fixtures::selector(app)];
+        let namespace = namespace.map(Into::into);
+        Scope::Subjects(Subjects {
+            namespace,
+            pods,
+            ingress,
+            egress,
+        })
+    };
+    for (scope, expect) in [
+        // The policies of x say nothing of what reaches a pod of y.
+        (subjects(Some("x"), "", true, true), "foreign-policy, open"),
+        (subjects(Some("y"), "", true, true), "open, foreign-policy"),
+        (subjects(None, "", true, true), "foreign-policy, foreign-policy"),
+        (subjects(Some("x"), "app=a", true, true), "foreign-policy, open"),
+        (subjects(Some("x"), "app=other", true, true), "open, open"),
+        (subjects(None, "app=b", true, true), "open, foreign-policy"),
+        (subjects(None, "", true, false), "open, foreign-policy"),
+        (subjects(None, "", false, true), "foreign-policy, open"),
+    ] {
+        cluster.policies.apply(&foreign(scope.clone()), Time(500));
+        assert_eq!(said(&cluster.policies, &question), expect, "{scope:?}");
+    }
     cluster
         .policies
-        .apply(&foreign(Scope::Namespaces(vec!["x".into()])), Time(500));
-    assert_eq!(said(&cluster.policies, &question), "foreign-policy, foreign-policy");
+        .apply(&foreign(subjects(Some("x"), "", true, true)), Time(500));
     assert_eq!(said(&cluster.policies, &from_outside), "n/a, open");
     cluster.policies.apply(&foreign(Scope::Everything), Time(600));
     assert_eq!(said(&cluster.policies, &from_outside), "n/a, foreign-policy");
