@@ -31,7 +31,7 @@ use crate::objects::Str;
 use crate::probe::counters::Counters;
 use crate::probe::coverage::Coverage;
 use crate::probe::{Probe, ProbeEvent};
-pub use figures::{Figures, Held, Table};
+pub use figures::{CLOCK_OFF, Figures, Held, Table};
 
 /// How often the table of unfinished handshakes is read at the least: a first SYN makes no event, so this is how late a
 /// silent one is learnt. A provisional record needs it within a second.
@@ -293,7 +293,15 @@ impl Agent {
     async fn look(&mut self) -> Result<(), ReaderGone> {
         let conntrack = self.probe.conntrack();
         self.input(Input::NodeState(NodeState { conntrack })).await?;
+        let was_off = self.figures.clock_off >= CLOCK_OFF;
         self.figures = self.figures_now(conntrack);
+        if self.figures.clock_off >= CLOCK_OFF && !was_off {
+            let seconds = self.figures.clock_off.as_secs();
+            let text = format!(
+                "this node's clock was set by {seconds} s since the start, or the node slept: the times that are told are off by that; start anew"
+            );
+            self.say(Output::Warning(text)).await?;
+        }
         self.say(Output::Figures(Box::new(self.figures.clone()))).await
     }
 
@@ -326,6 +334,7 @@ impl Agent {
         };
         Figures {
             at: now,
+            clock_off: self.probe.clock_off(),
             swept: now - self.swept.elapsed(),
             counters: self.counters(),
             tables: handshakes.into_iter().chain(tables).chain([self.waiting()]).collect(),

@@ -2,17 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cluster::Health;
 use crate::engine::Engine;
 use crate::objects::{Kind, Str};
 use crate::time::Time;
 
+/// From here on the clock is said to be off. Slower corrections move the monotonic clock as well.
+pub const CLOCK_OFF: Duration = Duration::from_secs(2);
+
 /// A moment of the loop.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
     /// When.
     pub at: Time,
+    /// How far the times that are told are from the time of day, which was set since the start.
+    pub clock_off: Duration,
     /// When the table of unfinished handshakes was last read.
     pub swept: Time,
     /// Everything that the kernel side and the tracker count, since the start, by name.

@@ -56,7 +56,7 @@ pub struct Agent {
         long,
         value_name = "ADDR",
         env = "OBSERVER_METRICS_LISTEN",
-        default_value = "0.0.0.0:9645"
+        default_value = "[::]:9645"
     )]
     metrics_listen: SocketAddr,
 
@@ -179,7 +179,7 @@ impl Agent {
     /// Everything that belongs to the threads that serve: what listens, where objects come from and what is known of them at once, and
     /// the signal to stop, which is heard there even if the loop hangs.
     async fn prepare(&self, node: &Str) -> Result<(Server, Source, Vec<Change>, impl Future<Output = ()> + 'static)> {
-        let http = serve::listen(self.metrics_listen).await.with_context(|| {
+        let http = serve::listen(self.metrics_listen).with_context(|| {
             format!(
                 "cannot listen at {}: choose another --metrics-listen",
                 self.metrics_listen

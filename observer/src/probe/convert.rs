@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use observer_common::abi::{Event, Key, Pending, direction, kind};
 
@@ -32,6 +33,12 @@ impl Clock {
         Self {
             offset: unix.saturating_sub(monotonic()),
         }
+    }
+
+    /// How far the time of day is from what this clock tells: it was set since, or the machine slept.
+    #[must_use]
+    pub fn off(self) -> Duration {
+        Duration::from_nanos(Self::read().offset.abs_diff(self.offset))
     }
 
     /// The time of day of a monotonic time.

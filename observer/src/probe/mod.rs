@@ -288,6 +288,12 @@ impl Probe {
         self.converter.clock.now()
     }
 
+    /// How far [`Self::now`] is from the time of day, which was set since the start.
+    #[must_use]
+    pub fn clock_off(&self) -> Duration {
+        self.converter.clock.off()
+    }
+
     /// What is observed.
     #[must_use]
     pub fn coverage(&self) -> Coverage {

@@ -1,13 +1,13 @@
 //! Whether the agent is alive and ready, and why not. Pure: it is told what the loop says, and when.
 //!
-//! Alive: the loop goes round and reads the table of unfinished handshakes, and attempts are served. Ready: it is attached, every kind of object was listed
-//! once, and it is not about to end.
+//! Alive: the loop goes round and reads the table of unfinished handshakes, the times that it tells are right, and attempts are
+//! served. Ready: it is attached, every kind of object was listed once, and it is not about to end.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::agent::Output;
+use crate::agent::{CLOCK_OFF, Output};
 
 /// The loop looks at itself every second, and sweeps at least four times in that. So long it may be silent: a busy node, a reader
 /// that holds it for a moment.
@@ -20,6 +20,8 @@ pub struct Health {
     told: Instant,
     /// How long before that it had last swept.
     sweep_age: Duration,
+    /// How far its times were from the time of day.
+    clock_off: Duration,
     attached: bool,
     synced: bool,
     stopping: bool,
@@ -33,6 +35,7 @@ impl Health {
         Self {
             told: now,
             sweep_age: Duration::ZERO,
+            clock_off: Duration::ZERO,
             attached: false,
             synced: false,
             stopping: false,
@@ -51,6 +54,7 @@ impl Health {
             Output::Figures(figures) => {
                 self.told = now;
                 self.sweep_age = figures.at.since(figures.swept);
+                self.clock_off = figures.clock_off;
                 // Manifests are complete before the loop starts.
                 self.synced |= figures.api.as_ref().is_none_or(|api| api.synced);
             }
@@ -68,6 +72,11 @@ impl Health {
             None
         } else if self.not_serving {
             Some("attempts are not served: the log says why".to_owned())
+        } else if self.clock_off >= CLOCK_OFF {
+            let off = self.clock_off.as_secs();
+            Some(format!(
+                "the node's clock was set by {off} s since the start: only a restart tells the time right"
+            ))
         } else if silent > PATIENCE {
             Some(format!("the loop has said nothing for {} s", silent.as_secs()))
         } else if self.sweep_age > PATIENCE {
@@ -141,6 +150,14 @@ mod tests {
             health.dead(seconds(31)).is_some_and(|why| why.contains("60 s")),
             "it does not sweep"
         );
+        let mut set = health.clone();
+        let clock_off = Duration::from_secs(3600);
+        let figures = Figures {
+            clock_off,
+            ..Figures::default()
+        };
+        set.take(&Output::Figures(Box::new(figures)), seconds(31));
+        assert!(set.dead(seconds(31)).is_some_and(|why| why.contains("set by 3600 s")));
         let mut serving = health.clone();
         serving.not_serving();
         assert!(serving.dead(seconds(31)).is_some_and(|why| why.contains("not served")));

@@ -19,7 +19,7 @@ mod said;
 mod say;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::TcpListener;
@@ -47,13 +47,20 @@ pub struct Server {
     pub events: Option<Events>,
 }
 
-/// Listens for HTTP.
+/// Listens, in the runtime that this is called in. `[::]` is every address of both families; of IPv4 alone on a host without IPv6.
 ///
 /// # Errors
 ///
 /// Why it cannot.
-pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let bound = match std::net::TcpListener::bind(address) {
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && error.kind() != io::ErrorKind::AddrInUse => {
+            std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port()))
+        }
+        bound => bound,
+    }?;
+    bound.set_nonblocking(true)?;
+    TcpListener::from_std(bound)
 }
 
 impl Server {

@@ -44,6 +44,7 @@ async fn answer(Extracted(server): Extracted<Shared>, request: Request) -> Respo
     let forwarded = portforward::pod(rest);
     let plural = match &forwarded {
         Some(_) => portforward::PLURAL,
+        None if rest.is_empty() => group,
         None => named.as_ref().map_or("", |named| named.resource.plural),
     };
     let (fails, serves) = {

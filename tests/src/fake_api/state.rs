@@ -27,6 +27,8 @@ pub enum Fault {
     Slow(Duration),
     /// Watches end as soon as they began.
     Drops,
+    /// 410 to watches that go on from a version, as an answer and not as an event.
+    Gone,
     /// 422 to lists as streams, as servers without that feature say.
     NoStreams,
     /// Lists as streams begin and never say that they are complete, as servers before 1.27 do.
@@ -40,7 +42,7 @@ pub enum Fault {
 pub struct Asked {
     /// When.
     pub at: Instant,
-    /// The resource's name in the path; empty for the directory.
+    /// The resource's name in the path; of the directory the group, or nothing.
     pub plural: String,
     /// The path and the query.
     pub uri: String,

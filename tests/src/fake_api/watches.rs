@@ -58,6 +58,9 @@ pub(super) fn watch(server: Shared, resource: Resource, namespace: Option<String
             let text = "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
             return status(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", text);
         }
+        if !initial && known.fails(plural, Fault::Gone) {
+            return status(StatusCode::GONE, "Expired", "too old resource version");
+        }
         let mut at = number("resourceVersion").unwrap_or_default();
         if at == 0 || initial {
             at = known.version;

@@ -70,6 +70,38 @@ fn a_kind_that_is_not_evaluated_leaves_open_what_it_may_concern() {
 }
 
 #[test]
+fn a_group_that_hangs_keeps_nobody_from_the_rest() {
+    let fake = FakeApi::start(SHOP).expect("a server");
+    fake.serve_group("cilium.io", true);
+    fake.serve_group("policy.networking.k8s.io", true);
+    fake.fault("cilium.io", Fault::Hangs);
+    fake.apply(DENY).expect("a policy");
+    let mut follower = Follower::of(&fake);
+    let known = SHOP_OBJECTS.replace("EndpointSlice", "ClusterNetworkPolicy quarantine, EndpointSlice");
+    follower.until_known(&format!("{known}, foreign a policy of cilium.io"));
+    assert_eq!(follower.told("cilium.io"), 1, "{:#?}", follower.messages);
+    assert!(follower.health().synced);
+    fake.heal("cilium.io");
+    follower.until_known(&known);
+}
+
+#[test]
+fn requests_for_a_kind_that_went_still_count() {
+    let fake = FakeApi::start(SHOP).expect("a server");
+    fake.serve_group("cilium.io", true);
+    let mut follower = Follower::of(&fake);
+    follower.until_known(SHOP_OBJECTS);
+    fake.until_asked("ciliumnetworkpolicies", follower.began, 1)
+        .expect("a list");
+    fake.serve_group("cilium.io", false);
+    follower.until_told("ciliumnetworkpolicies.cilium.io are no longer served");
+    let asked = fake.asked();
+    let watches = asked.iter().filter(|asked| asked.uri.contains("watch=true")).count();
+    let counted = follower.health().requests;
+    assert!(watches >= 7 && counted >= watches as u64, "{counted} of {watches}");
+}
+
+#[test]
 fn policies_that_may_not_be_listed_may_select_any_pod() {
     let fake = FakeApi::start(SHOP).expect("a server");
     fake.serve_group("cilium.io", true);

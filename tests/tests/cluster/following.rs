@@ -113,6 +113,28 @@ fn a_version_that_is_too_old_is_a_list_anew() {
 }
 
 #[test]
+fn a_version_that_is_too_old_in_the_very_answer_is_a_list_anew_too_and_not_without_end() {
+    let fake = FakeApi::start(SHOP).expect("a server");
+    let mut follower = Follower::of(&fake);
+    follower.until_known(SHOP_OBJECTS);
+    let since = Instant::now();
+    fake.fault("pods", Fault::Gone);
+    fake.delete("pods", "shop/cart");
+    fake.cut();
+    follower.until_known(&SHOP_OBJECTS.replace("Pod shop/cart, ", ""));
+    for round in 0..4 {
+        fake.cut();
+        fake.apply(&pod(&format!("web-{round}"), &format!("web-{round}"), "10.0.0.3"))
+            .expect("a pod");
+        follower.until("the pod", |this| {
+            this.known.contains(format!("Pod shop/web-{round}").as_str())
+        });
+    }
+    let asked = fake.asked_for("pods", since);
+    assert!(asked <= 20, "{asked} requests");
+}
+
+#[test]
 fn what_is_deleted_while_a_list_is_read_is_gone() {
     let fake = FakeApi::start(SHOP).expect("a server");
     fake.fault("pods", Fault::NoStreams);

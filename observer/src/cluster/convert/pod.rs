@@ -1,5 +1,7 @@
 //! Pods.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1 as core;
 
 use super::metadata;
@@ -112,7 +114,7 @@ fn ready(status: Option<&core::PodStatus>, phase: Phase) -> bool {
     condition.map_or(phase == Phase::Running, |condition| condition.status == "True")
 }
 
-/// When the last container ended.
+/// When the last container ended, at the latest: `finishedAt` has whole seconds, and what is beyond them was cut off.
 fn ended(status: Option<&core::PodStatus>) -> Option<Time> {
     status?
         .container_statuses
@@ -121,6 +123,7 @@ fn ended(status: Option<&core::PodStatus>) -> Option<Time> {
         .filter_map(|container| container.state.as_ref()?.terminated.as_ref())
         .filter_map(|ended| metadata::time(ended.finished_at.as_ref()))
         .max()
+        .map(|second| second + Duration::from_nanos(999_999_999))
 }
 
 /// The controlling owner. A ReplicaSet that is named after its Deployment and the template's hash is the Deployment.

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Timing;
 use super::kinds::{Directory, directory};
-use super::words::{self, Why};
+use super::words::Why;
 
 /// So long is waited at the least between two looks, however often one is wanted.
 const GAP: Duration = Duration::from_secs(2);
@@ -38,11 +38,7 @@ impl Discovery {
         let (tell_away, away) = watch::channel(false);
         tokio::spawn(async move {
             loop {
-                let answer = match timeout(timing.answer, directory(&client)).await {
-                    Ok(Ok(directory)) => Ok(directory),
-                    Ok(Err(error)) => Err((words::why_not(&error), words::reason(&error))),
-                    Err(_) => Err((Why::Trouble, format!("no answer within {} s", timing.answer.as_secs()))),
-                };
+                let answer = directory(&client, timing.answer).await;
                 let is_away = matches!(answer, Err((Why::Trouble, _)));
                 if sender.send(answer).await.is_err() {
                     return;

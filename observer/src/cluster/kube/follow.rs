@@ -156,15 +156,15 @@ impl Follower {
         watcher(api, config).default_backoff().boxed()
     }
 
-    /// Begins anew with pages: this server does not do lists as streams.
-    fn take_pages(&mut self, followed: &Followed) {
+    /// Lists a kind anew; with pages, if this server does not do lists as streams.
+    fn list_anew(&mut self, followed: &Followed, streaming: bool) {
         let Some(kind) = self.kinds.get_mut(followed) else {
             return;
         };
-        kind.streaming = false;
+        kind.streaming = streaming;
         kind.progress = Instant::now();
         let line = kind.line.clone();
-        let events = self.watch(followed, &line, false);
+        let events = self.watch(followed, &line, streaming);
         self.events.insert(followed.clone(), events);
     }
 
@@ -187,9 +187,15 @@ impl Follower {
             Err(error) => {
                 let why = words::why(&error);
                 match why {
-                    // It lists anew by itself.
-                    Why::TooOld => return,
-                    Why::NoStreams if kind.streaming => return self.take_pages(followed),
+                    // A watcher lists anew by itself, but not where the request for a watch is what is answered so.
+                    Why::TooOld => {
+                        let streaming = kind.streaming;
+                        if matches!(error, watcher::Error::WatchStartFailed(_)) {
+                            self.list_anew(followed, streaming);
+                        }
+                        return;
+                    }
+                    Why::NoStreams if kind.streaming => return self.list_anew(followed, false),
                     Why::NotServed | Why::Trouble => self.discovery.look_sooner(),
                     _ => {}
                 }
@@ -230,7 +236,7 @@ impl Follower {
             if self.settled.is_synced() {
                 update.changes.extend(told.changes);
             }
-            self.settled.gone(followed, update);
+            self.settled.gone(followed, kind.line.requests(), update);
         }
     }
 
@@ -252,7 +258,7 @@ impl Follower {
             .map(|(followed, _)| followed.clone())
             .collect();
         for followed in stuck {
-            self.take_pages(&followed);
+            self.list_anew(&followed, false);
         }
         self.settled.look_at_lines(&self.kinds, update);
     }

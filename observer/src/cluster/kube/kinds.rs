@@ -9,11 +9,15 @@
 //! CustomResourceDefinitions is needed.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroup, APIResource};
 use kube::Client;
 use kube::api::ApiResource;
+use tokio::time::timeout;
 
+use super::discover::Answer;
+use super::words::{self, Why};
 use crate::cluster::convert::{CLUSTER_POLICIES, FOREIGN, SERVED};
 use crate::objects::{Kind, Scope, Str};
 
@@ -132,12 +136,18 @@ pub(super) struct Directory {
     pub(super) silent: Vec<(Str, String)>,
 }
 
-/// Reads the directory.
+/// Reads the directory. Each answer may take as long as `patience`: a group behind an extension server that hangs keeps nobody from the
+/// others.
 ///
 /// # Errors
 /// The list of groups cannot be read: nothing is known then.
-pub(super) async fn directory(client: &Client) -> kube::Result<Directory> {
-    let groups = client.list_api_groups().await?.groups;
+pub(super) async fn directory(client: &Client, patience: Duration) -> Answer {
+    let late = || format!("no answer within {} s", patience.as_secs());
+    let groups = match timeout(patience, client.list_api_groups()).await {
+        Ok(Ok(list)) => list.groups,
+        Ok(Err(error)) => return Err((words::why_not(&error), words::reason(&error))),
+        Err(_) => return Err((Why::Trouble, late())),
+    };
     let mut directory = Directory::default();
     let has = |name: &str| groups.iter().any(|group| group.name == name);
     let relevant = |group: &&APIGroup| {
@@ -146,15 +156,19 @@ pub(super) async fn directory(client: &Client) -> kube::Result<Directory> {
     for group in groups.iter().filter(relevant) {
         let mut resources = Vec::new();
         for version in versions(group) {
-            match client
-                .list_api_group_resources(&format!("{}/{version}", group.name))
-                .await
-            {
-                Ok(list) => resources.push((version, list.resources)),
+            let path = format!("{}/{version}", group.name);
+            let why = match timeout(patience, client.list_api_group_resources(&path)).await {
+                Ok(Ok(list)) => {
+                    resources.push((version, list.resources));
+                    continue;
+                }
                 // Gone since the list of groups was read.
-                Err(kube::Error::Api(status)) if status.code == 404 => {}
-                Err(error) => directory.silent.push((group.name.as_str().into(), error.to_string())),
-            }
+                Ok(Err(kube::Error::Api(status))) if status.code == 404 => continue,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => late(),
+            };
+            directory.silent.push((group.name.as_str().into(), why));
+            break;
         }
         directory.served.extend(choose(&group.name, &resources));
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use kube::Client;
@@ -104,6 +104,10 @@ impl Line {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let answer = timeout(ANSWER, client.send(request)).await??;
         let opens = watches && answer.status().is_success();
+        if watches && answer.status() == StatusCode::GONE {
+            // The list that follows is answered, and must not be asked for without end.
+            self.short.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(answer.map(|body| StreamBody::new(self.listen(body, opens, (!opens).then_some(ANSWER)))))
     }
 

@@ -42,7 +42,7 @@ const WAITING: usize = 16;
 pub struct Timing {
     /// How often is asked which policy kinds are served: so late a new one is known at the most.
     pub look: Duration,
-    /// So long the server may take to answer that.
+    /// So long the server may take for each answer to that.
     pub answer: Duration,
     /// So long a line may be down before that is told.
     pub patience: Duration,

@@ -33,6 +33,10 @@ pub(super) struct Settled {
     forbidden: BTreeSet<Followed>,
     /// That there is no list yet was told.
     told_waiting: bool,
+    /// Requests for kinds that are no longer served: a sum that falls would be taken for a restart.
+    ended_requests: u64,
+    /// Every line was open at the last look, for the first time since `unheard`.
+    open_again: bool,
     began: Time,
     /// How long a line may be down before that is told.
     patience: Duration,
@@ -49,6 +53,8 @@ impl Settled {
             doubted: BTreeSet::new(),
             forbidden: BTreeSet::new(),
             told_waiting: false,
+            ended_requests: 0,
+            open_again: false,
             began: now(),
             patience,
         }
@@ -66,8 +72,9 @@ impl Settled {
         }
     }
 
-    /// A kind is not served any more.
-    pub(super) fn gone(&mut self, followed: &Followed, update: &mut Update) {
+    /// A kind is not served any more; so many requests were made for it.
+    pub(super) fn gone(&mut self, followed: &Followed, requests: u64, update: &mut Update) {
+        self.ended_requests += requests;
         self.forbidden.remove(followed);
         if self.doubted.remove(followed) {
             update.changes.push(end_doubt(followed));
@@ -204,13 +211,16 @@ impl Settled {
             .map(|(since, reason)| (*since, Str::from("the API server"), reason.clone()));
         let worst = [down, unanswered].into_iter().flatten().min();
         let listing = kinds.values().any(|kind| kind.table.is_listing());
+        let open = worst.is_none() && !listing;
+        // A watch that goes on is open before what it missed has come: that takes until the next look.
+        let caught_up = open && std::mem::replace(&mut self.open_again, open);
         match (worst, self.unheard) {
             (Some((since, what, reason)), None) if now().since(since) >= self.patience => {
                 self.unheard = Some(since);
                 update.changes.push(Change::Unheard { since });
                 update.messages.push(words::unheard(since, &what, &reason));
             }
-            (None, Some(since)) if !listing => {
+            (None, Some(since)) if caught_up => {
                 self.unheard = None;
                 update.changes.push(Change::Heard);
                 update.messages.push(words::heard(now().since(since)));
@@ -239,7 +249,7 @@ impl Settled {
             current: self.synced.then(|| self.unheard.unwrap_or_else(now)),
             objects: kinds.iter().map(counts).collect(),
             refused: kinds.values().map(|kind| kind.table.count().1).sum(),
-            requests: kinds.values().map(|kind| kind.line.requests()).sum(),
+            requests: self.ended_requests + kinds.values().map(|kind| kind.line.requests()).sum::<u64>(),
             trouble: self.trouble(kinds),
         }
     }

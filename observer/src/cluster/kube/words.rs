@@ -17,7 +17,7 @@ pub(super) enum Why {
     Forbidden,
     /// 404: the kind is not served.
     NotServed,
-    /// 410: what was known is too old to go on from. The watcher lists anew.
+    /// 410: what was known is too old to go on from.
     TooOld,
     /// The server does not do lists as streams.
     NoStreams,

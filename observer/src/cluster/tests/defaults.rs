@@ -214,7 +214,8 @@ status:
     assert_eq!(&*pod.uid, "1-2-3");
     assert_eq!(pod.node.as_deref(), Some("node-1"));
     assert_eq!(pod.created, Some(start));
-    assert_eq!(pod.ended, Some(start + Duration::from_secs(30)));
+    let within_its_second = Duration::from_nanos(999_999_999);
+    assert_eq!(pod.ended, Some(start + Duration::from_secs(30) + within_its_second));
     assert_eq!(pod.terminating, Some(start + Duration::from_secs(60)));
     assert_eq!(
         pod.workload,

@@ -10,6 +10,8 @@ use std::str::FromStr;
 
 use tokio::net::{TcpListener, UnixListener};
 
+use crate::serve::listen;
+
 /// Where to listen: `127.0.0.1:4245`, `[::1]:4245`, `unix:/run/observer.sock`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Listen {
@@ -110,7 +112,7 @@ impl Listen {
     pub fn bind(&self, with_tls: bool) -> Result<Listener, ListenError> {
         let bound = match self {
             Self::Tcp(address) if !address.ip().is_loopback() && !with_tls => return Err(ListenError::Open(*address)),
-            Self::Tcp(address) => tcp(*address),
+            Self::Tcp(address) => listen(*address).map(Listener::Tcp),
             Self::Unix(path) => unix(path)?,
         };
         bound.map_err(|source| match source.kind() {
@@ -121,12 +123,6 @@ impl Listen {
             },
         })
     }
-}
-
-fn tcp(address: SocketAddr) -> io::Result<Listener> {
-    let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(Listener::Tcp(TcpListener::from_std(listener)?))
 }
 
 /// A socket that a killed process left behind is removed; one that somebody listens at is not.

@@ -1,5 +1,6 @@
 //! The counts as OpenMetrics text.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, MetricEncoder, NoLabelSet};
@@ -161,10 +162,17 @@ fn policies(counts: &Counts, writer: &mut Writer<'_>) -> fmt::Result {
             .flat_map(|held| bounded(held.policies.iter().map(|(name, count)| (name, *count))))
             .map(|(namespace, count)| ([namespace], count as f64)),
     )?;
-    let changed = all.iter().filter(|(_, of)| of.policies_changed > 0);
+    // Zero too: of a series that is born with its first change that change is not seen by `increase()`.
+    let unchanged = held
+        .into_iter()
+        .flat_map(|held| bounded(held.policies.iter().map(|(name, count)| (name, *count))));
+    let mut changed: BTreeMap<&str, u64> = unchanged.map(|(namespace, _)| (namespace, 0)).collect();
+    for &(namespace, of) in all.iter().filter(|(_, of)| of.policies_changed > 0) {
+        *changed.entry(namespace).or_default() += of.policies_changed;
+    }
     writer.counters(
         &table::POLICIES_CHANGED,
-        changed.map(|&(namespace, of)| ([namespace], of.policies_changed)),
+        changed.iter().map(|(&namespace, &count)| ([namespace], count)),
     )?;
     let objects = held.into_iter().flat_map(|held| &held.objects);
     writer.gauges(

@@ -226,6 +226,7 @@ fn namespaces_beyond_the_bound_count_as_other_until_one_is_silent() {
 fn figures() -> Figures {
     Figures {
         at: Time(2_000_000_000),
+        clock_off: Duration::ZERO,
         swept: Time(1_500_000_000),
         counters: BTreeMap::from([("events_lost_ring_full", 3), ("handshakes_inserted", 9)]),
         tables: vec![Table {
@@ -310,6 +311,8 @@ fn figures_are_told() {
     ] {
         assert_eq!(samples(&metrics, &[line]).len(), 1, "{line} in\n{}", metrics.text());
     }
+    let unchanged = r#"observer_policies_changed_total{namespace="blog"} 0"#;
+    assert!(metrics.text().contains(unchanged), "{}", metrics.text());
 }
 
 /// A sample's name, labels without `le`, and value.
