@@ -32,6 +32,11 @@ impl<K: Clone + Eq + Hash, V: Default> Recent<K, V> {
         self.entries.get(key).map(|(value, _)| value)
     }
 
+    /// What is remembered, to be changed; it counts as untouched.
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.entries.get_mut(key).map(|(value, _)| value)
+    }
+
     /// The entry, made if need be, which was touched now.
     pub(crate) fn touch(&mut self, key: K, now: Time, keep: Duration) -> &mut V {
         if !self.entries.contains_key(&key) {

@@ -9,6 +9,10 @@ use crate::attempt::{Origin, Outcome, Place};
 use crate::objects::{Pod, Protocol};
 use crate::policy::{self, Direction, DirectionVerdict, Party, Question, Who};
 
+/// Where an answer was lost.
+pub(crate) const WAY_BACK: &str =
+    "Check the way back: asymmetric routes, reverse path filter, connection tracking, MTU.";
+
 /// What to do; `None` where there is nothing to do.
 pub(super) fn advice(facts: Facts<'_>, cause: Cause) -> Option<String> {
     let port = facts.target().port();
@@ -49,9 +53,7 @@ pub(super) fn advice(facts: Facts<'_>, cause: Cause) -> Option<String> {
         Cause::Unanswered => format!(
             "Look inside {target}: a firewall in the pod, a stopped process, or an answer that takes another way."
         ),
-        Cause::AnswerLost => {
-            "Check the way back: asymmetric routes, reverse path filter, connection tracking, MTU.".into()
-        }
+        Cause::AnswerLost => WAY_BACK.into(),
         Cause::RefusedByUnknown if facts.origin() == Some(Origin::Node) => {
             "Check that what translates Services (kube-proxy or its replacement) runs on this node and knows this address."
                 .into()

@@ -27,6 +27,7 @@ pub(crate) mod words;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use advice::WAY_BACK;
 pub(crate) use reasons::open_answer;
 pub use types::*;
 

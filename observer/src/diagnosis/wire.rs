@@ -6,29 +6,22 @@ use crate::time::Time;
 
 /// For example `3 SYNs in 4.0 s, never delivered`.
 pub(crate) fn clause(attempt: &Attempt) -> String {
+    let place = place(attempt.outcome, attempt.origin, attempt.reach);
     match attempt.outcome {
         Outcome::Connected => connected(attempt),
-        Outcome::Refused => {
-            let from = match attempt.origin {
-                Some(Origin::DestinationPod) => "from the destination pod",
-                Some(Origin::Node) => "from the node's own stack",
-                Some(Origin::Path) => "made on the way",
-                Some(Origin::Unknown) | None => "from an unobserved place",
-            };
-            format!("RST {from}{}", after(attempt, reset(attempt)))
-        }
+        Outcome::Refused => format!("RST {place}{}", after(attempt, reset(attempt))),
         Outcome::Rejected => {
             let answer = icmp(attempt).map_or_else(
                 || format!("RST that the destination never sent{}", after(attempt, reset(attempt))),
                 words::icmp,
             );
-            format!("{answer}, {}", reach(attempt))
+            format!("{answer}, {place}")
         }
         Outcome::Unreachable => match icmp(attempt) {
-            Some(error) => format!("{}, {}", words::icmp(error), reach(attempt)),
-            None => format!("{}, {}", syns(attempt), reach(attempt)),
+            Some(error) => format!("{}, {place}", words::icmp(error)),
+            None => format!("{}, {place}", syns(attempt)),
         },
-        Outcome::Timeout => format!("{}, {}", syns(attempt), reach(attempt)),
+        Outcome::Timeout => format!("{}, {place}", syns(attempt)),
         Outcome::HalfOpen => format!("{}, the SYN-ACK left and never arrived", syns(attempt)),
         Outcome::Aborted => {
             let at = attempt.points.iter().find_map(|point| point.aborted);
@@ -55,14 +48,19 @@ fn syns(attempt: &Attempt) -> String {
     format!("{} SYN{plural} in {}", attempt.syns, words::span(waited))
 }
 
-fn reach(attempt: &Attempt) -> &'static str {
-    match attempt.reach {
-        Reach::NotSent => "never left the pod",
-        Reach::LeftSource => "never delivered",
-        Reach::LeftNode => "seen leaving, arrival not observed",
-        Reach::Delivered if attempt.outcome == Outcome::Timeout => "delivered, no answer",
-        Reach::Delivered => "delivered",
-        Reach::Unknown => "delivery not observed",
+/// The part of the clause that tells where: all of it that another node may know better.
+pub(crate) fn place(outcome: Outcome, origin: Option<Origin>, reach: Reach) -> &'static str {
+    match (outcome, origin, reach) {
+        (Outcome::Refused, Some(Origin::DestinationPod), _) => "from the destination pod",
+        (Outcome::Refused, Some(Origin::Node), _) => "from the node's own stack",
+        (Outcome::Refused, Some(Origin::Path), _) => "made on the way",
+        (Outcome::Refused, Some(Origin::Unknown) | None, _) => "from an unobserved place",
+        (_, _, Reach::NotSent) => "never left the pod",
+        (_, _, Reach::LeftSource) => "never delivered",
+        (_, _, Reach::LeftNode) => "seen leaving, arrival not observed",
+        (Outcome::Timeout, _, Reach::Delivered) => "delivered, no answer",
+        (_, _, Reach::Delivered) => "delivered",
+        (_, _, Reach::Unknown) => "delivery not observed",
     }
 }
 

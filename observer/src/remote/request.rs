@@ -40,11 +40,12 @@ impl Ask {
             decided_since: resume.map(timestamp),
         };
         GetFlowsRequest {
-            // What one node saw at a destination may be joined to another's: of twice as many enough are left.
-            number: if resume.is_some() {
-                0
-            } else {
-                self.last.map_or(0, |last| last.saturating_mul(2))
+            // What one node saw at a destination may be joined to another's: of twice as many enough are left. With a filter there
+            // is no telling: failures of which another node may know more come beside what it wants.
+            number: match self.last {
+                Some(last) if resume.is_none() && self.filter.is_empty() => last.saturating_mul(2),
+                Some(_) if resume.is_none() => u64::MAX,
+                _ => 0,
             },
             follow: self.follow,
             since: self.since.map(timestamp),

@@ -193,6 +193,7 @@ impl Session {
             return told;
         }
         let mut held = self.merger.finish();
+        held.retain(|record| self.ask.filter.matches(record));
         if let Some(last) = self.last.take() {
             held = held.into_iter().fold(last, Last::push).records.into();
         }
@@ -248,7 +249,9 @@ impl Session {
     /// Gives what may be given, and lets streams go on or wait.
     async fn give(&mut self) -> Result<(), ReaderGone> {
         let now = self.now();
-        for record in self.merger.take(now) {
+        let mut taken = self.merger.take(now);
+        taken.retain(|record| self.ask.filter.matches(record));
+        for record in taken {
             match self.last.take() {
                 Some(last) => self.last = Some(last.push(record)),
                 None => self.say(Said::Record(Box::new(record))).await?,

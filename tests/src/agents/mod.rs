@@ -21,7 +21,7 @@ use tokio::runtime::{Builder, Runtime};
 
 pub use call::Call;
 
-use crate::fake_api::FakeApi;
+use crate::fake_api::{FakeApi, Target};
 
 /// What an agent remembers.
 const LIMITS: Limits = Limits {
@@ -102,15 +102,13 @@ impl Agents {
     ///
     /// No API server can be made.
     pub fn cluster(&self, others: &[&str]) -> Result<FakeApi> {
-        let api = FakeApi::start("")?;
-        for node in others {
-            api.apply(&node_object(node))?;
-        }
-        for node in self.nodes.keys() {
-            api.apply(&node_object(node))?;
-            self.join(&api, node)?;
-        }
-        Ok(api)
+        let unseen = others.iter().map(|node| (*node, None));
+        let seen = self.nodes.keys().map(|node| (&**node, Some(self.target(node))));
+        cluster(unseen.chain(seen))
+    }
+
+    fn target(&self, node: &str) -> Target {
+        Target::Tcp(self.address(node))
     }
 
     /// Makes the pod of the agent of `node`.
@@ -119,15 +117,7 @@ impl Agents {
     ///
     /// The API server takes no pod.
     pub fn join(&self, api: &FakeApi, node: &str) -> Result<()> {
-        api.apply(&format!(
-            "apiVersion: v1\nkind: Pod\n\
-             metadata:\n  name: agent-{node}\n  namespace: {NAMESPACE}\n\
-             \x20 labels: {{app.kubernetes.io/name: observer, app.kubernetes.io/component: agent}}\n\
-             spec: {{nodeName: {node}, hostNetwork: true, containers: [{{name: agent, ports: [{{name: grpc, containerPort: {PORT}}}]}}]}}\n\
-             status: {{phase: Running, conditions: [{{type: Ready, status: 'True'}}]}}\n"
-        ))?;
-        api.forward(&format!("{NAMESPACE}/agent-{node}"), self.address(node));
-        Ok(())
+        agent_pod(api, node, self.target(node))
     }
 
     fn with<T>(&self, node: &str, act: impl FnOnce(&mut Agent) -> T) -> T {
@@ -138,8 +128,32 @@ impl Agents {
     }
 }
 
-fn node_object(name: &str) -> String {
-    format!("apiVersion: v1\nkind: Node\nmetadata: {{name: {name}}}\n")
+/// A cluster of these nodes: where the port-forward to a node's agent leads, if it has one.
+///
+/// # Errors
+///
+/// No API server can be made.
+pub fn cluster<'a>(nodes: impl IntoIterator<Item = (&'a str, Option<Target>)>) -> Result<FakeApi> {
+    let api = FakeApi::start("")?;
+    for (node, agent) in nodes {
+        api.apply(&format!("apiVersion: v1\nkind: Node\nmetadata: {{name: {node}}}\n"))?;
+        if let Some(target) = agent {
+            agent_pod(&api, node, target)?;
+        }
+    }
+    Ok(api)
+}
+
+fn agent_pod(api: &FakeApi, node: &str, target: Target) -> Result<()> {
+    api.apply(&format!(
+            "apiVersion: v1\nkind: Pod\n\
+             metadata:\n  name: agent-{node}\n  namespace: {NAMESPACE}\n\
+             \x20 labels: {{app.kubernetes.io/name: observer, app.kubernetes.io/component: agent}}\n\
+             spec: {{nodeName: {node}, hostNetwork: true, containers: [{{name: agent, ports: [{{name: grpc, containerPort: {PORT}}}]}}]}}\n\
+             status: {{phase: Running, conditions: [{{type: Ready, status: 'True'}}]}}\n"
+        ))?;
+    api.forward(&format!("{NAMESPACE}/agent-{node}"), target);
+    Ok(())
 }
 
 fn serve(hub: &Hub, at: SocketAddr) -> Result<(SocketAddr, Runtime)> {

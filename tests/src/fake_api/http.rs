@@ -99,7 +99,7 @@ async fn answer(Extracted(server): Extracted<Shared>, request: Request) -> Respo
         return kinds::resources(group, version).map_or_else(not_found, |resources| ok(&resources));
     }
     if let Some(pod) = forwarded {
-        let target = lock(&server).forwards.get(&pod).copied();
+        let target = lock(&server).forwards.get(&pod).cloned();
         return match target {
             Some(target) => portforward::answer(request, target).await,
             None => not_found(),

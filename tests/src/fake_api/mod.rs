@@ -26,6 +26,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
 pub use kinds::Resource;
+pub use portforward::Target;
 use state::State;
 pub use state::{Asked, Fault};
 
@@ -141,7 +142,7 @@ impl FakeApi {
     }
 
     /// Lets the port-forward to a pod (`namespace/name`) lead there, whatever the port.
-    pub fn forward(&self, pod: &str, target: SocketAddr) {
+    pub fn forward(&self, pod: &str, target: Target) {
         lock(&self.server).forwards.insert(pod.to_owned(), target);
     }
 

@@ -1,10 +1,12 @@
 //! `pods/portforward` by WebSocket, as the API server passes it on from the kubelet.
 //!
 //! ```text
-//! client ─ binary frames: channel 0 data, channel 1 error, each begun by the port ─ here ─ TCP ─→ what the test put there
+//! client ─ binary frames: channel 0 data, channel 1 error, each begun by the port ─ here ─ a socket ─→ what the test put there
 //! ```
 
+use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts as _, Request};
@@ -12,9 +14,30 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split};
+use tokio::net::{TcpStream, UnixStream};
+
+/// Where a port-forward leads.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// Where this runs.
+    Tcp(SocketAddr),
+    /// Into whatever network namespace it was made in.
+    Unix(PathBuf),
+}
+
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+impl Target {
+    async fn connect(self) -> io::Result<Box<dyn Io>> {
+        Ok(match self {
+            Self::Tcp(address) => Box::new(TcpStream::connect(address).await?),
+            Self::Unix(path) => Box::new(UnixStream::connect(path).await?),
+        })
+    }
+}
 
 /// The subprotocol that carries channels as the first byte of each frame.
 const PROTOCOL: &str = "v4.channel.k8s.io";
@@ -34,7 +57,7 @@ pub(super) fn pod(rest: &[&str]) -> Option<String> {
 }
 
 /// Answers the upgrade, and passes bytes between the client and `target`.
-pub(super) async fn answer(request: Request, target: SocketAddr) -> Response {
+pub(super) async fn answer(request: Request, target: Target) -> Response {
     let query = request.uri().query().unwrap_or_default();
     let port = query
         .split('&')
@@ -53,14 +76,14 @@ pub(super) async fn answer(request: Request, target: SocketAddr) -> Response {
 
 type Passed = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-async fn pass(mut socket: WebSocket, target: SocketAddr, port: u16) -> Passed {
+async fn pass(mut socket: WebSocket, target: Target, port: u16) -> Passed {
     for channel in [DATA, ERROR] {
         let [low, high] = port.to_le_bytes();
         socket.send(Message::Binary(vec![channel, low, high].into())).await?;
     }
-    match TcpStream::connect(target).await {
+    match target.connect().await {
         Ok(stream) => {
-            let (read, write) = stream.into_split();
+            let (read, write) = split(stream);
             let (to_client, from_client) = socket.split();
             tokio::select! {
                 passed = out(read, to_client) => passed,
@@ -79,7 +102,7 @@ async fn pass(mut socket: WebSocket, target: SocketAddr, port: u16) -> Passed {
     }
 }
 
-async fn out(mut read: OwnedReadHalf, mut to_client: SplitSink<WebSocket, Message>) -> Passed {
+async fn out(mut read: impl AsyncRead + Unpin, mut to_client: SplitSink<WebSocket, Message>) -> Passed {
     let mut buffer = vec![DATA; 32 << 10];
     loop {
         let count = read.read(&mut buffer[1..]).await?;
@@ -92,7 +115,7 @@ async fn out(mut read: OwnedReadHalf, mut to_client: SplitSink<WebSocket, Messag
     }
 }
 
-async fn into(mut from_client: SplitStream<WebSocket>, mut write: OwnedWriteHalf) -> Passed {
+async fn into(mut from_client: SplitStream<WebSocket>, mut write: impl AsyncWrite + Unpin) -> Passed {
     while let Some(message) = from_client.next().await {
         if let Message::Binary(frame) = message?
             && let Some((&DATA, bytes)) = frame.split_first()

@@ -1,13 +1,13 @@
 //! What the server holds: objects, the log of their changes, faults, and who asked for what.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::kinds::{ALL, BUILT_IN, Resource};
+use super::portforward::Target;
 
 /// So many changes of a resource are remembered.
 const LOG: usize = 100_000;
@@ -84,7 +84,7 @@ pub(super) struct State {
     pub(super) changed: watch::Sender<(u64, u64)>,
     cuts: u64,
     /// Where the port-forward to a pod leads, by `namespace/name`.
-    pub(super) forwards: HashMap<String, SocketAddr>,
+    pub(super) forwards: HashMap<String, Target>,
 }
 
 impl Default for State {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -12,10 +13,10 @@ use super::pod::Pod;
 use super::service::Service;
 use super::topology::{Family, addresses};
 
-/// A folder of manifests; removed when dropped.
+/// A folder of manifests, of one node or of several; removed when all are dropped.
 #[derive(Debug)]
 pub struct Manifests {
-    root: TempDir,
+    root: Arc<TempDir>,
     node: String,
 }
 
@@ -24,6 +25,17 @@ impl Manifests {
     pub fn new(node: &str) -> Result<Self> {
         let root = TempDir::with_prefix("observer-lab-").context("making a folder for manifests")?;
         fs::create_dir(root.path().join("objects"))?;
+        let manifests = Self::of(Arc::new(root), node)?;
+        manifests.namespace("default", &[])?;
+        Ok(manifests)
+    }
+
+    /// The same folder, to which another node's pods are written.
+    pub(super) fn another(&self, node: &str) -> Result<Self> {
+        Self::of(Arc::clone(&self.root), node)
+    }
+
+    fn of(root: Arc<TempDir>, node: &str) -> Result<Self> {
         let manifests = Self {
             root,
             node: node.to_owned(),
@@ -38,7 +50,6 @@ impl Manifests {
                 { "type": "InternalIP", "address": addresses::node(Family::V6) },
             ] },
         }))?;
-        manifests.namespace("default", &[])?;
         Ok(manifests)
     }
 

@@ -97,6 +97,9 @@ pub mod addresses {
     }
 }
 
+/// The pods of the other node are 10.244.1.1 and up.
+const OTHER_PODS: u16 = 0x100;
+
 /// One node with its pods, Services and rules, and the manifests that describe them.
 #[derive(Debug)]
 pub struct Lab {
@@ -115,8 +118,32 @@ impl Lab {
     /// The name of the Node object.
     pub const NODE: &'static str = "worker-1";
 
+    /// The name of the Node object of [`Lab::another_node`].
+    pub const OTHER_NODE: &'static str = "worker-2";
+
     /// A node with an uplink and no pods.
     pub fn new(topology: Topology) -> Result<Self> {
+        Self::with(topology, Manifests::new(Self::NODE)?, 1)
+    }
+
+    /// Another node of the same cluster, without pods: its manifests are the same, and a link joins the two, by which their pods reach each
+    /// other over IPv4.
+    pub fn another_node(&self) -> Result<Self> {
+        let other = Self::with(self.topology, self.manifests.another(Self::OTHER_NODE)?, OTHER_PODS)?;
+        self.node.ip(&format!(
+            "link add fabric type veth peer name fabric netns {}\n\
+             addr add 192.168.77.1/30 dev fabric\n\
+             link set fabric up\n\
+             route add 10.244.1.0/24 dev fabric via 192.168.77.2 onlink\n",
+            other.node.name()
+        ))?;
+        other.node.ip("addr add 192.168.77.2/30 dev fabric\n\
+             link set fabric up\n\
+             route add 10.244.0.0/24 via 192.168.77.1\n")?;
+        Ok(other)
+    }
+
+    fn with(topology: Topology, manifests: Manifests, made: u16) -> Result<Self> {
         static LABS: AtomicU32 = AtomicU32::new(0);
         static SWEPT: Once = Once::new();
         SWEPT.call_once(netns::sweep);
@@ -128,7 +155,6 @@ impl Lab {
             make_bridge(&node)?;
         }
         node.nft(&firewall::base())?;
-        let manifests = Manifests::new(Self::NODE)?;
         Ok(Self {
             pods: Vec::new(),
             services: Vec::new(),
@@ -137,7 +163,7 @@ impl Lab {
             node,
             topology,
             prefix,
-            made: 1,
+            made,
         })
     }
 

@@ -1,6 +1,7 @@
 //! `observer tail` of other nodes as a program: against real gRPC servers, and through a port-forward to them.
 
 mod cluster;
+mod nodes;
 mod server;
 mod unreachable;
 

@@ -2,7 +2,9 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
 
+use super::Sighting;
 use crate::objects::Str;
 use crate::report::Record;
 use crate::time::Time;
@@ -15,7 +17,13 @@ pub(super) struct Held {
     /// Who told it.
     pub(super) node: Str,
     /// Itself.
-    pub(super) record: Box<Record>,
+    pub(super) record: Arc<Record>,
+}
+
+impl Held {
+    pub(super) fn sighting(&self) -> Sighting {
+        Sighting::of(&self.record, self.node.clone())
+    }
 }
 
 /// What waits.
@@ -48,9 +56,9 @@ impl Heap {
         self.held.push(Reverse(Entry { held, number }));
     }
 
-    /// The first one's key.
-    pub(super) fn first(&self) -> Option<Time> {
-        self.held.peek().map(|Reverse(entry)| entry.held.key)
+    /// The first one.
+    pub(super) fn first(&self) -> Option<&Held> {
+        self.held.peek().map(|Reverse(entry)| &entry.held)
     }
 
     pub(super) fn pop(&mut self) -> Option<Held> {

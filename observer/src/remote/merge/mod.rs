@@ -14,7 +14,13 @@
 //! [`Config::owner_hold`] longer, takes its place in the order so much later, and is given only if nobody owned it. The two are the
 //! same attempt if their ISN is, if the one may have become what the other saw, and if no second one could be meant; equal client
 //! addresses decide between several.
+//!
+//! **Halves**: what failed is given as both nodes know it (`halves`, `conclude`). An owner's last word on a failure waits for the destination's
+//! node as long as for the order; what that one says later and changes the conclusion gives a revision of the owner's record. A
+//! connection that came about is given as its owner saw it.
 
+mod conclude;
+mod halves;
 mod heap;
 mod nodes;
 mod owners;
@@ -23,8 +29,10 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use halves::is_half;
 use heap::{Heap, Held};
 use nodes::Nodes;
 use owners::Owners;
@@ -32,7 +40,7 @@ pub use owners::Sighting;
 use seen::Seen;
 
 use crate::objects::Str;
-use crate::report::{Fact, Record, RecordType};
+use crate::report::{Record, RecordType};
 use crate::time::Time;
 
 /// What arrives.
@@ -94,7 +102,7 @@ pub struct Counts {
     pub late: u64,
     /// Given early because too many waited.
     pub hurried: u64,
-    /// Attempts that were forgotten before they could no longer be asked for: one may have been shown twice.
+    /// Attempts that were forgotten before they could no longer be asked for: one may have been shown twice, or not corrected.
     pub forgotten: u64,
 }
 
@@ -144,9 +152,9 @@ impl Merger {
     pub fn take(&mut self, now: Time) -> Vec<Record> {
         self.held.expire(now);
         let mut taken = Vec::new();
-        while let Some(key) = self.held.first() {
+        while let Some(first) = self.held.first() {
             let hurried = self.held.len() > self.config.capacity;
-            if !hurried && !self.may_go(key, now) {
+            if !hurried && !self.may_go(first, now) {
                 break;
             }
             self.counts.hurried += u64::from(hurried);
@@ -167,7 +175,7 @@ impl Merger {
     /// When [`Merger::take`] may give something even if nothing arrives; `None` if never.
     #[must_use]
     pub fn due(&self, now: Time) -> Option<Time> {
-        let first = self.held.first()?;
+        let first = self.held.first()?.key;
         let patience = self
             .nodes
             .patience_ends(first + self.config.owner_hold, now, self.config.patience);
@@ -198,58 +206,81 @@ impl Merger {
 
     fn record(&mut self, node: Str, record: Box<Record>, now: Time) {
         let in_the_past = self.nodes.in_the_past(&node);
-        let mut key = if in_the_past { record.time } else { record.decided };
+        let key = if in_the_past { record.time } else { record.decided };
         self.nodes.heard(&node, Some(key), now);
         if !self.seen.is_new(&node, &record) {
             self.counts.duplicates += 1;
             return;
         }
         let sighting = Sighting::of(&record, node.clone());
-        let mut wait = self.config.hold;
+        let record = Arc::<Record>::from(record);
         if record.source_observed {
             if !sighting.saw_destination {
                 self.owners.own(sighting, now);
             }
-        } else {
-            self.owners.see(sighting, &record, now);
-            // Only the last word is given without an owner, and corrected only where it was given.
-            if record.kind == RecordType::Attempt && !record.is_final {
-                return;
-            }
-            wait += self.config.owner_hold;
-            // Of the past its owner is known by then.
-            if !in_the_past {
-                key = key + self.config.owner_hold;
-            }
+            return self.hold(Held { key, node, record }, Duration::ZERO, now);
         }
-        self.held.push(Held { key, node, record }, now + wait);
+        if let Some((node, correction)) = self.owners.see(sighting, record.clone(), now) {
+            let (time, decided) = (correction.time, correction.decided);
+            let key = if in_the_past { time } else { decided };
+            let record = correction.into();
+            self.hold(Held { key, node, record }, Duration::ZERO, now);
+        }
+        // Only the last word is given without an owner, and corrected only where it was given.
+        if record.kind == RecordType::Attempt && !record.is_final {
+            return;
+        }
+        // Of the past its owner is known by then.
+        let later = if in_the_past {
+            Duration::ZERO
+        } else {
+            self.config.owner_hold
+        };
+        let key = key + later;
+        self.hold(Held { key, node, record }, self.config.owner_hold, now);
     }
 
-    fn may_go(&self, key: Time, now: Time) -> bool {
+    fn hold(&mut self, held: Held, longer: Duration, now: Time) {
+        self.held.push(held, now + self.config.hold + longer);
+    }
+
+    fn may_go(&self, first: &Held, now: Time) -> bool {
+        let key = first.key;
         let past = self.nodes.past_told_until(now, self.config.patience);
-        let present = self.nodes.present_told_until();
-        past.is_none_or(|until| key + self.config.owner_hold <= until)
-            && (key <= self.held.frontier() || present.is_none_or(|until| key <= until))
+        if past.is_some_and(|until| key + self.config.owner_hold > until) {
+            return false;
+        }
+        let Some(present) = self.nodes.present_told_until() else {
+            return true;
+        };
+        // In the past the other half is known by then.
+        let waits = || past.is_none() && is_last_half(&first.record) && !self.owners.is_whole(&first.sighting());
+        key <= self.held.frontier() || key <= present && !waits()
     }
 
     /// Gives the first that waits, unless it is another's.
     fn give_first(&mut self, taken: &mut Vec<Record>) {
-        let Some(Held { key, node, mut record }) = self.held.pop() else {
+        let Some(held) = self.held.pop() else {
             return;
         };
-        if record.source_observed {
-            if let Some(seen) = self.owners.seen_elsewhere(&Sighting::of(&record, node)) {
-                record.evidence.push(Fact {
-                    kind: "other-node".into(),
-                    text: seen,
-                });
-            }
-        } else if !self.owners.alone(&Sighting::of(&record, node), record.kind) {
+        let key = held.key;
+        let owned = held.record.source_observed;
+        if !owned && !self.owners.alone(&held.sighting(), held.record.kind) {
             self.counts.joined += 1;
             return;
         }
+        let sighting = (owned && is_half(&held.record)).then(|| held.sighting());
+        let mut record = Arc::unwrap_or_clone(held.record);
+        if let Some(sighting) = sighting {
+            self.owners.complete(&sighting, &mut record);
+        }
         self.counts.late += u64::from(key < self.given);
         self.given = self.given.max(key);
-        taken.push(*record);
+        taken.push(record);
     }
+}
+
+/// An owner's last word on a failure of which another node may know more.
+fn is_last_half(record: &Record) -> bool {
+    record.source_observed && record.is_final && is_half(record)
 }

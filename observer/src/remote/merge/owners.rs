@@ -1,9 +1,12 @@
 //! Whose an attempt is: joins what two nodes saw of it by ISN.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attempt::Direction;
+use super::halves;
+use crate::attempt::{Origin, Outcome, Reach};
+use crate::diagnosis::{Cause, Confidence};
 use crate::objects::Str;
 use crate::recent::Recent;
 use crate::report::{PartyKind, Record, RecordType};
@@ -43,13 +46,43 @@ pub struct Sighting {
 pub(super) struct Owners {
     /// By ISN: attempts at their clients' interfaces, whose destination was not seen there.
     owned: Recent<u32, Vec<Sighting>>,
-    /// By ISN: attempts at their destinations only, and what is told of them to the owner.
-    seen: Recent<u32, Vec<(Sighting, String)>>,
-    /// Ids of what was given without an owner.
-    given_alone: Recent<(Str, String), ()>,
+    /// By ISN: attempts at their destinations only that did not connect, as they are known now.
+    seen: Recent<u32, Vec<(Sighting, Arc<Record>)>>,
+    /// Owners' last words that were given before the destination's was known; `None` where nothing is left to correct.
+    halves: Recent<Name, Option<Box<Half>>>,
+    /// What was given without an owner.
+    given_alone: Recent<Name, ()>,
+    /// The latest time that was told.
+    now: Time,
+}
+
+/// Names a node's attempt: the node, and the id there.
+type Name = (Str, String);
+
+/// What was given as half of what may be known.
+struct Half {
+    /// As its node told it.
+    record: Record,
+    /// What was said of it.
+    said: Conclusion,
+}
+
+/// What a correction would have to change.
+type Conclusion = (Option<Origin>, Reach, Option<Cause>, Option<Confidence>);
+
+fn conclusion(record: &Record) -> Conclusion {
+    (record.origin, record.reach, record.cause, record.confidence)
 }
 
 impl Sighting {
+    fn name(&self) -> Name {
+        (self.node.clone(), self.id.clone())
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.id == other.id && self.node == other.node
+    }
+
     /// What the node's record says.
     #[must_use]
     pub fn of(record: &Record, node: Str) -> Self {
@@ -64,10 +97,7 @@ impl Sighting {
             server: SocketAddr::new(to.party.ip, to.party.port),
             backend: backend.map(|backend| SocketAddr::new(backend.ip, backend.port)),
             translated: to.service.is_some() || to.party.kind != PartyKind::Pod,
-            saw_destination: record
-                .points
-                .iter()
-                .any(|point| point.direction == Direction::ToPod.code()),
+            saw_destination: halves::saw_destination(record),
         }
     }
 
@@ -87,57 +117,109 @@ impl Owners {
         Self {
             owned: Recent::new(remembered),
             seen: Recent::new(remembered),
+            halves: Recent::new(remembered / 8),
             given_alone: Recent::new(remembered),
+            now: Time::BEGINNING,
         }
     }
 
     /// Remembers an attempt at its client's interface.
     pub(super) fn own(&mut self, sighting: Sighting, now: Time) {
+        self.now = now;
         let owned = self.owned.touch(sighting.isn, now, REMEMBERED);
-        owned.retain(|known| known.id != sighting.id || known.node != sighting.node);
+        let before = owned.len();
+        owned.retain(|known| !known.is_same(&sighting));
+        // Its node tells more of it: that is to be completed now.
+        if owned.len() < before
+            && let Some(half) = self.halves.get_mut(&sighting.name())
+        {
+            *half = None;
+        }
         owned.push(sighting);
     }
 
-    /// Remembers what only the destination's node saw, as it is known now.
-    pub(super) fn see(&mut self, sighting: Sighting, record: &Record, now: Time) {
-        let told = format!(
-            "node {} saw it arrive: {}, {}",
-            sighting.node,
-            record.outcome.code(),
-            record.wire
-        );
+    /// Remembers what only the destination's node saw, as it is known now. Gives whose record was given without it and is to be corrected,
+    /// and the correction.
+    pub(super) fn see(&mut self, sighting: Sighting, record: Arc<Record>, now: Time) -> Option<(Str, Record)> {
+        self.now = now;
+        if let Some(seen) = self.seen.get_mut(&sighting.isn) {
+            seen.retain(|(known, _)| !known.is_same(&sighting));
+        }
+        // It explains no failure, and there are many.
+        if record.outcome == Outcome::Connected {
+            return None;
+        }
+        let (last_word, decided) = (is_last_word(&record), record.decided);
         let seen = self.seen.touch(sighting.isn, now, REMEMBERED);
-        seen.retain(|(known, _)| known.id != sighting.id || known.node != sighting.node);
-        seen.push((sighting, told));
+        seen.push((sighting.clone(), record));
+        let owner = self.owner_of(&sighting).filter(|_| last_word)?.clone();
+        let Half { record, said } = *self.halves.get_mut(&owner.name())?.take()?;
+        let mut corrected = record.clone();
+        halves::join(&mut corrected, self.seen_elsewhere(&owner)?);
+        let correction = (conclusion(&corrected) != said).then(|| Record {
+            kind: RecordType::Revision,
+            is_final: false,
+            decided: decided.max(record.decided),
+            ..record
+        });
+        correction.map(|record| (owner.node, record))
+    }
+
+    /// Makes an owner's half of an attempt what is known by now of both nodes.
+    pub(super) fn complete(&mut self, owner: &Sighting, record: &mut Record) {
+        let other = self.seen_elsewhere(owner).cloned();
+        let more_may_come = record.is_final && !other.as_deref().is_some_and(is_last_word);
+        let told = more_may_come.then(|| record.clone());
+        if let Some(other) = other {
+            halves::join(record, &other);
+        }
+        if let Some(told) = told {
+            let said = conclusion(record);
+            let half = Half { record: told, said };
+            *self.halves.touch(owner.name(), self.now, REMEMBERED) = Some(Box::new(half));
+        }
+    }
+
+    /// Whether the destination's node said its last word of an owner's attempt.
+    pub(super) fn is_whole(&self, owner: &Sighting) -> bool {
+        self.seen_elsewhere(owner).is_some_and(|record| is_last_word(record))
     }
 
     /// Whether what only the destination's node saw is given: nobody owns it, or its owner cannot be told.
     pub(super) fn alone(&mut self, seen: &Sighting, kind: RecordType) -> bool {
-        let key = (seen.node.clone(), seen.id.clone());
+        let key = seen.name();
         if kind == RecordType::Revision {
             return self.given_alone.get(&key).is_some();
         }
-        let owned = self.owned.get(&seen.isn).map_or(&[][..], Vec::as_slice);
-        let alone = only(owned.iter().filter(|owner| owner.may_be(seen)), |owner| {
-            owner.client == seen.client
-        })
-        .is_none();
+        let alone = self.owner_of(seen).is_none();
         if alone {
             self.given_alone.touch(key, seen.first, Duration::MAX);
         }
         alone
     }
 
-    /// What the destination's node said of an owner's attempt, if it is known by now.
-    pub(super) fn seen_elsewhere(&self, owner: &Sighting) -> Option<String> {
-        let seen = self.seen.get(&owner.isn)?;
-        let mine = seen.iter().filter(|(seen, _)| owner.may_be(seen));
-        only(mine, |(seen, _)| seen.client == owner.client).map(|(_, told)| told.clone())
+    fn owner_of(&self, seen: &Sighting) -> Option<&Sighting> {
+        let owned = self.owned.get(&seen.isn)?;
+        let mine = owned.iter().filter(|owner| owner.may_be(seen));
+        only(mine, |owner| owner.client == seen.client)
     }
 
-    pub(super) fn forgotten(&self) -> u64 {
-        self.owned.given_up()
+    /// What the destination's node said of an owner's attempt, if it is known by now.
+    fn seen_elsewhere(&self, owner: &Sighting) -> Option<&Arc<Record>> {
+        let seen = self.seen.get(&owner.isn)?;
+        let mine = seen.iter().filter(|(seen, _)| owner.may_be(seen));
+        only(mine, |(seen, _)| seen.client == owner.client).map(|(_, record)| record)
     }
+
+    /// What was forgotten while it could still be asked for.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.owned.given_up() + self.halves.given_up()
+    }
+}
+
+/// Nothing but a correction may follow.
+fn is_last_word(record: &Record) -> bool {
+    record.is_final || record.kind == RecordType::Revision
 }
 
 /// The only one; of several the only one that is `surely` meant.

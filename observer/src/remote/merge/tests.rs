@@ -1,10 +1,12 @@
 //! Streams of several nodes: scripts, and whatever proptest thinks of.
 
+mod halves;
 mod properties;
 
 use std::time::Duration;
 
 use super::{Config, Input, Merger, Sighting};
+use crate::attempt::{Origin, Outcome};
 use crate::diagnosis::diagnose;
 use crate::diagnosis::tests::build::{Build, FIRST};
 use crate::report::{Record, RecordType};
@@ -17,9 +19,27 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// A final record of `node`, decided so many milliseconds after [`FIRST`], of the attempt that this ISN names.
+/// A final record of `node`, decided so many milliseconds after [`FIRST`], of the attempt that this ISN names. It connected.
 fn record(node: &str, isn: u32, decided: u64) -> Record {
-    let build = Build::new();
+    told(
+        Build::new().outcome(Outcome::Connected, Some(Origin::Unknown)),
+        node,
+        isn,
+        decided,
+    )
+}
+
+/// It failed, and where it was to arrive this node cannot see.
+fn half(node: &str, isn: u32, decided: u64) -> Record {
+    told(Build::new().unobserved(), node, isn, decided)
+}
+
+/// It failed, and it arrived on this node.
+fn other_half(node: &str, isn: u32, decided: u64) -> Record {
+    at_destination(told(Build::new().delivered(), node, isn, decided))
+}
+
+fn told(build: Build, node: &str, isn: u32, decided: u64) -> Record {
     let mut record = Record::new(&build.0, &diagnose(&build.0), &node.into());
     record.id = format!("{node}-{isn}");
     record.isn = isn;
@@ -30,7 +50,7 @@ fn record(node: &str, isn: u32, decided: u64) -> Record {
 fn provisional(node: &str, isn: u32, decided: u64) -> Record {
     Record {
         is_final: false,
-        ..record(node, isn, decided)
+        ..half(node, isn, decided)
     }
 }
 
@@ -272,25 +292,6 @@ fn an_owner_that_the_filter_leaves_out_owns_all_the_same() {
     play.merger.input(Input::Owner(owner), play.now);
     play.tell(&at_destination(record("b", 7, 1_100))).wait(10_000).gave(&[]);
     assert_eq!(play.merger.counts().joined, 1);
-}
-
-#[test]
-fn the_owners_record_tells_what_the_destination_saw() {
-    let mut merger = Merger::new(Config::CLUSTER);
-    for node in ["a", "b"] {
-        merger.input(Input::Opened(node.into()), BEGIN);
-        merger.input(Input::CaughtUp(node.into(), FIRST), BEGIN);
-    }
-    let seen = at_destination(provisional("b", 7, 1_000));
-    merger.input(Input::Record("b".into(), Box::new(seen.clone())), BEGIN);
-    merger.input(Input::Record("a".into(), Box::new(record("a", 7, 4_000))), BEGIN);
-    let taken = merger.take(BEGIN + ms(1_000));
-    let [given] = taken.as_slice() else {
-        panic!("one record: {taken:?}");
-    };
-    let fact = given.evidence.last().expect("a fact");
-    assert_eq!(fact.kind, "other-node");
-    assert_eq!(fact.text, format!("node b saw it arrive: timeout, {}", seen.wire));
 }
 
 /// Whether what `b` saw at a destination is taken for the attempt that `a` owns.

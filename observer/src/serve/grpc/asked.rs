@@ -10,6 +10,7 @@ use tonic::Status;
 
 use crate::filter::{Clause, Filter};
 use crate::flows::{FlowFilters, Mask, Query, Refused, Take, extension};
+use crate::remote::merge::is_half;
 use crate::report::Record;
 use crate::time::Time;
 
@@ -70,10 +71,11 @@ impl Asked {
         })
     }
 
-    /// Whether the filters want the attempt.
+    /// Whether the filters want the attempt. A client that merges nodes filters what it joined: another node may know who took part,
+    /// and why it failed.
     pub(super) fn wants(&self, record: &Record) -> bool {
         let (filters, filter) = &*self.wanted;
-        filters.matches(record) && filter.matches(record)
+        self.asides && is_half(record) || filters.matches(record) && filter.matches(record)
     }
 }
 

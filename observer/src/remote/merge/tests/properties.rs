@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{BEGIN, Config, Input, Merger, at_destination, ms, provisional, record};
+use super::{BEGIN, Config, Input, Merger, at_destination, half, ms, other_half, provisional, record};
 use crate::report::Record;
 use crate::time::Time;
 
@@ -24,6 +24,8 @@ struct Dialled {
     slow: bool,
     /// The owner's filter leaves it out.
     hidden: bool,
+    /// It fails: then what both saw belongs together, and the last word of the one waits for the other's.
+    fails: bool,
 }
 
 fn dialled() -> impl Strategy<Value = Dialled> {
@@ -34,13 +36,15 @@ fn dialled() -> impl Strategy<Value = Dialled> {
         node,
         any::<bool>(),
         prop::bool::weighted(0.2),
+        any::<bool>(),
     )
-        .prop_map(|(at, owner, seen, slow, hidden)| Dialled {
+        .prop_map(|(at, owner, seen, slow, hidden, fails)| Dialled {
             at,
             owner,
             seen: seen.filter(|seen| Some(*seen) != owner),
             slow,
             hidden,
+            fails,
         })
 }
 
@@ -68,10 +72,17 @@ fn sent(attempts: &[Dialled]) -> Vec<(u64, usize, Input)> {
             if dialled.slow {
                 send(owner, provisional(NODES[owner], isn, dialled.at), dialled.hidden);
             }
-            send(owner, record(NODES[owner], isn, end), dialled.hidden);
+            let ended = if dialled.fails { half } else { record };
+            send(owner, ended(NODES[owner], isn, end), dialled.hidden);
         }
         if let Some(seen) = dialled.seen {
-            send(seen, at_destination(record(NODES[seen], isn, dialled.at + 500)), false);
+            let at = dialled.at + 500;
+            let arrived = if dialled.fails {
+                other_half(NODES[seen], isn, at)
+            } else {
+                at_destination(record(NODES[seen], isn, at))
+            };
+            send(seen, arrived, false);
         }
     }
     sent.sort_by_key(|(at, ..)| *at);

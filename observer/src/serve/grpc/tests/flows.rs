@@ -16,6 +16,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::{Answers, Served, following, soon};
 use crate::agent::Output;
+use crate::attempt::Outcome;
 use crate::diagnosis::tests::build::Build;
 use crate::policy::Direction;
 use crate::report::Record;
@@ -168,7 +169,8 @@ async fn a_client_that_merges_nodes_gets_asides() {
         matches!(aside(answers.flow().await), Said::CaughtUp(_)),
         "what was seen delivered owns nothing elsewhere"
     );
-    let owner = served.publish(Build::new().unobserved());
+    let connected = Build::new().unobserved().outcome(Outcome::Connected, None);
+    let owner = served.publish(connected);
     let Said::Owner(said) = aside(answers.flow().await) else {
         panic!("the filter leaves an owner out")
     };
@@ -183,6 +185,9 @@ async fn a_client_that_merges_nodes_gets_asides() {
     assert!(String::from_utf8_lossy(&said).contains("mind the gap"));
     let wanted = served.publish(Build::new().refused());
     assert_eq!(answers.flow().await.uuid, wanted);
+    // What failed may read otherwise once it is joined to what another node saw.
+    let half = served.publish(Build::new().unobserved());
+    assert_eq!(answers.flow().await.uuid, half);
     served.stop().await;
 }
 
