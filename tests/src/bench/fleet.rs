@@ -1,7 +1,9 @@
 //! What the tail of a whole cluster costs: many agents behind one port-forward each, all busy.
 //!
 //! The agents and the API server run in this process; the figure is the processor time of the tail's own, all of its threads, while
-//! it reads, merges and prints JSON. One attempt in `TWICE` is told by its destination's node too, and must be told once.
+//! it reads, merges and prints JSON. One attempt in `TWICE` is told by its destination's node too, and must be told once; one in `FAILS`
+//! of all is refused, told by both, and must be told as both know it.
+
 use std::fmt;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, SysconfVar, sysconf};
+use observer::attempt::Outcome;
 use observer::time::Time;
 
 use crate::agents::{Agents, Call};
@@ -28,6 +31,8 @@ const SPAN: Duration = Duration::from_secs(20);
 const PORTIONS: usize = 100;
 /// One attempt in so many is told by two nodes.
 const TWICE: usize = 5;
+/// One attempt in so many is refused: one of those that are told by two nodes.
+const FAILS: usize = 10 * TWICE;
 
 /// A tail that says nothing for so long has said everything.
 const QUIET: Duration = Duration::from_secs(10);
@@ -44,6 +49,10 @@ pub struct Figures {
     pub printed: usize,
     /// Of these, after one that was decided later.
     pub out_of_order: usize,
+    /// Attempts that were refused, as two agents told.
+    pub refused: usize,
+    /// Of these, printed with what both know.
+    pub joined: usize,
     /// Attempts a second that were reached.
     pub rate: f64,
     /// Processor time of the tail over the time that passed.
@@ -57,6 +66,7 @@ pub struct Figures {
 struct Printed {
     attempts: usize,
     out_of_order: usize,
+    joined: usize,
 }
 
 impl Figures {
@@ -100,6 +110,8 @@ impl Figures {
             told,
             printed: printed.attempts,
             out_of_order: printed.out_of_order,
+            refused: told / FAILS,
+            joined: printed.joined,
             rate: told as f64 / took.as_secs_f64(),
             cores,
             resident,
@@ -109,7 +121,7 @@ impl Figures {
     /// Whether they keep the limits.
     #[must_use]
     pub fn within_limits(&self) -> bool {
-        self.cores <= CORES_LIMIT && self.printed == self.told && self.out_of_order == 0
+        self.cores <= CORES_LIMIT && self.printed == self.told && self.out_of_order == 0 && self.joined == self.refused
     }
 }
 
@@ -124,8 +136,8 @@ impl fmt::Display for Figures {
         )?;
         write!(
             f,
-            "{} attempts told, {} printed, {} out of order (one in {TWICE} told by two nodes)",
-            self.told, self.printed, self.out_of_order
+            "{} attempts told, {} printed, {} out of order (one in {TWICE} told by two nodes); {} refused, {} as both nodes know it",
+            self.told, self.printed, self.out_of_order, self.refused, self.joined
         )
     }
 }
@@ -139,7 +151,10 @@ fn tell(agents: &Agents, names: &[String]) -> usize {
         for _ in 0..portion {
             let (node, other) = (&names[told % AGENTS], &names[(told + 1) % AGENTS]);
             told += 1;
-            let call = Call::new(u32::try_from(told).unwrap_or(u32::MAX), now());
+            let mut call = Call::new(u32::try_from(told).unwrap_or(u32::MAX), now());
+            if told % FAILS == 0 {
+                call.outcome = Outcome::Refused;
+            }
             agents.tell(node, &call.at_source());
             if told % TWICE == 0 {
                 agents.tell(other, &call.at_destination());
@@ -165,6 +180,7 @@ fn read(lines: impl Iterator<Item = String>, progress: &mpsc::Sender<usize>) -> 
     let mut latest = String::new();
     for line in lines.filter(|line| line.contains("\"type\":\"attempt\"") && line.contains("\"final\":true")) {
         printed.attempts += 1;
+        printed.joined += usize::from(line.contains("\"cause\":\"app-not-listening\""));
         // Nobody listens after the end of the measurement.
         let _ = progress.send(printed.attempts);
         let decided = line
