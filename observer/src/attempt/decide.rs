@@ -43,8 +43,9 @@ pub(super) fn conclude<S: Surroundings>(open: &Open, context: &Context<'_, S>) -
     let sink = open.sink();
     let dialled = open
         .dialled()
-        .or_else(|| sink.map(|leg| (leg.facts.client, leg.facts.server)));
-    // An attempt has a leg or is unsent: without either there is nothing to conclude from.
+        .or_else(|| sink.map(|leg| (leg.facts.client, leg.facts.server)))
+        .or(open.stopped);
+    // An attempt has a leg, is unsent or was stopped: without either there is nothing to conclude from.
     let Some((client, server)) = dialled else {
         return Conclusion {
             outcome: Outcome::Timeout,
@@ -175,7 +176,7 @@ struct Facts<'a, S> {
 
 impl<S: Surroundings> Facts<'_, S> {
     fn outcome(&self) -> (Outcome, Option<Origin>) {
-        if self.source.is_none() && self.sink.is_none() {
+        if self.never_left() {
             return (Outcome::Unreachable, None);
         }
         if let Some(source) = self.source {
@@ -301,6 +302,11 @@ impl<S: Surroundings> Facts<'_, S> {
                 .all(|place| *place == self.server)
     }
 
+    /// It died inside the pod that sent it.
+    fn never_left(&self) -> bool {
+        self.source.is_none() && self.sink.is_none() && self.open.stopped.is_none()
+    }
+
     /// What is not known had not passed.
     fn witnessed(&self) -> bool {
         self.context.witnessed && !self.open.solo
@@ -316,7 +322,7 @@ impl<S: Surroundings> Facts<'_, S> {
     }
 
     fn reach(&self, outcome: Outcome, origin: Option<Origin>) -> Reach {
-        if self.source.is_none() && self.sink.is_none() {
+        if self.never_left() {
             return Reach::NotSent;
         }
         if let Some(sink) = self.sink {

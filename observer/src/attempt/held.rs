@@ -5,7 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::types::Drop;
+use super::types::{Drop, Segment};
 use crate::time::Time;
 
 /// The drop events that wait for their attempt.
@@ -52,6 +52,15 @@ impl Held {
             *drops = left;
         }
         taken.into()
+    }
+
+    /// When the first SYN that waits and is the same as this one died.
+    pub(super) fn first_syn(&self, like: &Drop) -> Option<Time> {
+        let mut same = self.drops.get(&like.isn)?.iter().filter(|drop| {
+            (drop.segment, drop.place) == (Segment::Syn, like.place)
+                && (drop.client, drop.server) == (like.client, like.server)
+        });
+        same.next().map(|drop| drop.at)
     }
 
     /// Lets go of what waited for longer than `keep`.

@@ -32,6 +32,8 @@ pub(super) struct Open {
     pub(super) syn_drops: u32,
     /// It began with a SYN that died inside this pod: the tuple there.
     pub(super) unsent: Option<Tuple>,
+    /// It began with SYNs from elsewhere that died on the node, on their way to this pod's interface: the tuple there.
+    pub(super) stopped: Option<Tuple>,
     /// Its ISN alone names others as well: nothing is joined to it by that alone, and what is absent may be elsewhere.
     pub(super) solo: bool,
     pub(super) listener: Option<Option<Listener>>,
@@ -87,6 +89,7 @@ impl Open {
             drops: Vec::new(),
             syn_drops: 0,
             unsent: None,
+            stopped: None,
             solo: false,
             listener: None,
             phase: Phase::Running { told: false },
@@ -176,7 +179,7 @@ impl Open {
     pub(super) fn add_drop(&mut self, drop: Drop) -> bool {
         if drop.segment == Segment::Syn {
             self.syn_drops = self.syn_drops.saturating_add(1);
-            if self.unsent.is_some() && self.legs.is_empty() {
+            if self.legs.is_empty() {
                 self.first = self.first.min(drop.at);
                 self.last = self.last.max(drop.at);
             }

@@ -220,7 +220,8 @@ impl Tracker {
         let source = open.source();
         let (client, server) = open
             .dialled()
-            .or_else(|| open.sink().map(|leg| (leg.facts.client, leg.facts.server)))?;
+            .or_else(|| open.sink().map(|leg| (leg.facts.client, leg.facts.server)))
+            .or(open.stopped)?;
         let handshake = source
             .or(open.sink())
             // Behind a blind hook an answer is seen without its SYN.

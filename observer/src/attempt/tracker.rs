@@ -9,6 +9,7 @@
 //! ```
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::bindings::Bindings;
 use super::config::{Config, Counters};
@@ -19,9 +20,13 @@ use super::leg::News;
 use super::open::{Open, Phase};
 use super::table::{Found, Serial, Table};
 use super::types::{
-    Attempt, AttemptId, Direction, Drop, Listener, Observation, Outcome, Place, Seen, Segment, Sighting, Surroundings,
+    Attempt, AttemptId, Direction, Drop, Hook, Listener, Observation, Outcome, Place, Seen, Segment, Sighting,
+    Surroundings,
 };
 use crate::time::Time;
+
+/// A SYN so long after the first is the client's own repeat; kernels wait for a second.
+const SENT_AGAIN: Duration = Duration::from_millis(500);
 
 /// Turns observations into attempts. It owns all state and reads no clock.
 ///
@@ -303,19 +308,43 @@ impl Tracker {
             Found::Many(_) => self.counters.ambiguous += 1,
             Found::None if self.died_in_source(&drop) => {
                 let mut open = Open::new(drop.isn, drop.at);
-                let tuple = (drop.client, drop.server);
-                open.unsent = Some(tuple);
-                open.tuples.push(tuple);
-                if let Some(serial) = self.begin(open) {
-                    self.give(serial, drop);
-                    self.claim(serial, surroundings);
-                    self.step(serial, surroundings, out);
-                }
+                open.unsent = Some((drop.client, drop.server));
+                self.begin_with(open, drop, surroundings, out);
             }
             // A RST that dies ends nothing, and a storm of them must not crowd out what a SYN left behind.
             Found::None if drop.segment == Segment::Rst => self.held.unmatched += 1,
-            Found::None => self.held.put(drop, self.now),
+            Found::None => match self.stopped_since(&drop, surroundings) {
+                Some(first) => {
+                    let mut open = Open::new(drop.isn, first);
+                    open.stopped = Some((drop.client, drop.server));
+                    self.begin_with(open, drop, surroundings, out);
+                }
+                None => self.held.put(drop, self.now),
+            },
         }
+    }
+
+    /// Begins an attempt of which nothing but drops is known.
+    fn begin_with<S: Surroundings>(&mut self, mut open: Open, drop: Drop, surroundings: &S, out: &mut Vec<Attempt>) {
+        open.tuples.push((drop.client, drop.server));
+        if let Some(serial) = self.begin(open) {
+            self.give(serial, drop);
+            self.claim(serial, surroundings);
+            self.step(serial, surroundings, out);
+        }
+    }
+
+    /// Since when SYNs from elsewhere to a pod of this node die before they reach its interface. Only one that is sent again is an
+    /// attempt of its own: whether the first was answered by who dropped it is not seen from here, and a flood sends none twice.
+    fn stopped_since<S: Surroundings>(&self, drop: &Drop, surroundings: &S) -> Option<Time> {
+        let hook = |address| self.bindings.hook(address, drop.at);
+        let to_here = drop.segment == Segment::Syn
+            && drop.place == Place::Node
+            && drop.reason.as_deref() != Some("NO_SOCKET")
+            && hook(drop.server.ip()).is_some_and(|hook| hook > Hook::Blind);
+        let from_here = surroundings.is_own_node(drop.client.ip()) || hook(drop.client.ip()).is_some();
+        let first = self.held.first_syn(drop).filter(|_| to_here && !from_here)?;
+        (drop.at.since(first) >= SENT_AGAIN).then_some(first)
     }
 
     /// Whether a SYN died on its way out of a pod: in the namespace of a pod that may own the client's address, where it would have

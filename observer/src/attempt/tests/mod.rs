@@ -6,6 +6,7 @@ mod outcomes;
 mod properties;
 mod refusals;
 mod script;
+mod stopped;
 mod telling;
 
 use script::check;
