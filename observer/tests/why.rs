@@ -284,10 +284,124 @@ spec:
     assert_eq!(said.status, Some(2), "{}", said.out);
     assert_eq!(said.out, "");
     for part in [
-        "no change of NetworkPolicies allows this",
+        "no NetworkPolicy allows this: rule 1 of wall denies the ingress before they are asked",
         "rule 1 of wall denies it (nobody): Admin tier, priority 10",
     ] {
         assert!(said.err.contains(part), "{}", said.err);
+    }
+    // The other half of a patch that fails is not shown as if it were made.
+    let outward = objects.replace(
+        "  ingress:\n  - {name: nobody, action: Deny, from:",
+        "  egress:\n  - {name: nobody, action: Deny, to:",
+    );
+    let said = Cluster::new(&outward).why(&["x/a", "x/b:8080", "--patch"], "");
+    assert_eq!(said.status, Some(2), "{}", said.out);
+    assert!(said.err.contains("rule 1 of wall denies the egress"), "{}", said.err);
+    assert!(said.err.contains("ingress  denied"), "{}", said.err);
+}
+
+/// "Baseline tier is a cluster-wide policy that can be overridden by the v1.NetworkPolicy" (ClusterNetworkPolicy, `tier`).
+#[test]
+fn what_would_override_a_baseline_denial_is_told_and_does() {
+    let wall = "---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: wall}
+spec:
+  tier: Baseline
+  priority: 10
+  subject: {namespaces: {}}
+  egress:
+  - {name: nobody, action: Deny, to: [{namespaces: {}}]}
+";
+    let cluster = Cluster::new(&format!("{OBJECTS}{wall}"));
+    let said = cluster.why(&["x/b", "x/a:80"], "");
+    assert_eq!(said.status, Some(1), "{}", said.err);
+    assert!(
+        said.out.contains("or allow it by a NetworkPolicy that selects the pod"),
+        "{}",
+        said.out
+    );
+    let said = cluster.why(&["x/b", "x/a:80", "--patch"], "");
+    assert_eq!((said.status, said.out.as_str()), (Some(2), ""));
+    let told =
+        "a NetworkPolicy for pods app=b in namespace x that allows TCP 80 to pods app=a in namespace x would allow it";
+    assert!(said.err.contains(told), "{}", said.err);
+    let made = "---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: new, namespace: x}
+spec: {podSelector: {matchLabels: {app: b}}, policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: a}}}], ports: [{port: 80}]}]}
+";
+    let after = Cluster::new(&format!("{OBJECTS}{wall}{made}"));
+    assert_eq!(after.why(&["x/b", "x/a:80"], "").status, Some(0));
+}
+
+#[test]
+fn a_change_that_opens_more_than_was_asked_for_says_so() {
+    let cluster = Cluster::new(&OBJECTS.replace("    ports: [{port: 8080}]\n", ""));
+    let patch = cluster.why(&["x/a", "x/b:8080", "--patch"], "");
+    let told = "# Change: add pods app=a in namespace x to the peers of rule 1 of x/b, which is for every port.";
+    assert_eq!(patch.out.lines().next(), Some(told));
+    let cluster =
+        Cluster::new(&OBJECTS.replace("{podSelector: {matchLabels: {app: other}}}", "{namespaceSelector: {}}"));
+    let patch = cluster.why(&["x/a", "x/b:81", "--patch"], "");
+    let told = "# Change: add TCP 81 to rule 1 of x/b, which is for every pod.";
+    assert_eq!(patch.out.lines().next(), Some(told));
+}
+
+/// "Pods cannot currently block localhost access" (Kubernetes, Network Policies).
+#[test]
+fn a_pod_reaches_its_own_localhost() {
+    let deny = "---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny, namespace: x}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
+";
+    let cluster = Cluster::new(&format!("{OBJECTS}{deny}"));
+    for to in ["127.0.0.1:80", "[::1]:80"] {
+        let said = cluster.why(&["x/a", to], "");
+        assert_eq!(said.status, Some(0), "{}{}", said.out, said.err);
+        assert!(said.out.contains("reaches itself"), "{}", said.out);
+    }
+    assert_eq!(cluster.why(&["x/a", "10.0.0.2:80"], "").status, Some(1));
+}
+
+#[test]
+fn a_policy_that_was_made_later_than_the_question_is_told() {
+    let dated = OBJECTS.replace(
+        "{name: b, namespace: x}\nspec:\n",
+        "{name: b, namespace: x, creationTimestamp: '2026-01-01T10:00:00Z'}\nspec:\n",
+    );
+    let cluster = Cluster::new(&dated);
+    let ask = |at: &str| {
+        let said = cluster.why(
+            &["--stdin"],
+            &format!("{{\"src\": \"x/a\", \"dst\": \"x/b:8080\", \"at\": \"{at}\"}}\n"),
+        );
+        lines(&said)[0].clone()
+    };
+    let (before, after) = (ask("2026-01-01T09:00:00Z"), ask("2026-01-01T11:00:00Z"));
+    assert_eq!(
+        (&before["verdict"]["decision"], &after["verdict"]["decision"]),
+        (&"denied".into(), &"denied".into())
+    );
+    assert!(before.to_string().contains("was created later"), "{before}");
+    assert!(!after.to_string().contains("was created later"), "{after}");
+}
+
+/// A policy that is skipped would make the answer `allowed`; kubectl says "no matches for kind".
+#[test]
+fn a_policy_of_a_misspelt_kind_refuses_the_objects() {
+    for (from, to) in [
+        ("kind: NetworkPolicy", "kind: Networkpolicy"),
+        ("kind: NetworkPolicy", "kind: NetworkPolicies"),
+        ("networking.k8s.io/v1", "networking.k8s/v1"),
+    ] {
+        let said = Cluster::new(&OBJECTS.replace(from, to)).why(&["x/a", "x/b:8080"], "");
+        assert_eq!((said.status, said.out.as_str()), (Some(2), ""), "{to}");
+        assert!(said.err.contains("NetworkPolicy"), "{}", said.err);
     }
 }
 

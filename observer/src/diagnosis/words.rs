@@ -71,6 +71,9 @@ pub(crate) fn caveat(caveat: Caveat) -> Cow<'static, str> {
             "an ipBlock would answer otherwise for the Service's address; policies see the backend's"
         }
         Caveat::Hairpin => "a pod reaches itself through a Service: implementations differ",
+        Caveat::CreatedLater => {
+            "a policy that decides was created later, by its creationTimestamp: what it was before is not known"
+        }
         Caveat::OldView(age) => {
             let age = span(age);
             return format!("changes in the cluster had not been heard of for {age}: the objects may be others by now")

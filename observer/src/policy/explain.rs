@@ -35,6 +35,9 @@ impl Policies {
         let mut explain = |direction, answer| self.explain_direction(question, direction, answer, &mut caveats);
         let egress = explain(Direction::Egress, &decided.egress);
         let ingress = explain(Direction::Ingress, &decided.ingress);
+        if self.is_created_later(question, &egress) || self.is_created_later(question, &ingress) {
+            caveats.push(Caveat::CreatedLater);
+        }
         caveats.sort_unstable();
         caveats.dedup();
         Verdict {
@@ -44,6 +47,24 @@ impl Policies {
             caveats,
             changes,
         }
+    }
+
+    /// What was read at the start counts as old, even where it says itself that it is not.
+    fn is_created_later(&self, question: &Question, said: &DirectionVerdict) -> bool {
+        if !matches!(said.decision, Decision::Allowed | Decision::Denied) {
+            return false;
+        }
+        let later = |from: Time, created: Option<Time>| {
+            from == Time::BEGINNING && created.is_some_and(|created| created > question.at)
+        };
+        said.policies.iter().any(|name| {
+            let own = self.versions_of(&name.namespace).iter();
+            let mut own = own.filter(|held| later(held.from, held.compiled.policy.created));
+            let cluster = self.cluster.versions().iter();
+            let mut cluster = cluster.filter(|held| later(held.from, held.compiled.policy.created));
+            own.any(|held| held.compiled.policy.name == *name)
+                || cluster.any(|held| cluster_name(&held.compiled.policy) == *name)
+        })
     }
 
     fn explain_direction(

@@ -88,6 +88,12 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// The peer's address is one by which a pod reaches itself and nobody else. "Pods cannot currently block localhost access"
+    /// (<https://kubernetes.io/docs/concepts/services-networking/network-policies/>).
+    pub(super) fn is_localhost(&self) -> bool {
+        self.peer.address.is_loopback() && !faulty!(NotItself)
+    }
+
     /// The policies that isolate the subject in this direction, by name.
     pub(super) fn isolating(&self) -> impl Iterator<Item = &'a Compiled> {
         let (at, direction) = (self.at, self.direction);

@@ -41,6 +41,6 @@ pub(crate) mod tests;
 
 pub use backends::{combine, combine_open};
 pub use decide::{Decided, DirectionDecided};
-pub use remedy::{Edit, Remedied, first_rule};
+pub use remedy::{Edit, Remedied, first_rule, new_policy};
 pub use store::{Config, Policies};
 pub use verdict::*;

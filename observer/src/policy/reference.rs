@@ -150,7 +150,7 @@ fn answer_of_tiers(
     };
     let one_pod = match (&subject.pod, &peer.pod) {
         (Some(a), Some(b)) => a.name == b.name && a.uid == b.uid,
-        _ => false,
+        _ => is_localhost(peer.address),
     };
     // "Note that host-networked pods are not included in subject selection."
     let Some(pod) = subject.pod.as_ref().filter(|_| !subject.on_node_address && !one_pod) else {
@@ -315,7 +315,9 @@ fn answer(
     let itself = peer
         .pod
         .as_ref()
-        .is_some_and(|other| other.name == pod.name && other.uid == pod.uid);
+        .is_some_and(|other| other.name == pod.name && other.uid == pod.uid)
+        // "Pods cannot currently block localhost access."
+        || is_localhost(peer.address);
     // "… the only allowed connections are those allowed by the ingress [egress] list of some NetworkPolicy."
     let allowed = itself
         || own_node
@@ -329,6 +331,11 @@ fn answer(
                 .any(|rule| matches_peers(moment, policy, rule, peer) && matches_ports(rule, question, destination))
         });
     if allowed { Decision::Allowed } else { Decision::Denied }
+}
+
+fn is_localhost(address: IpAddr) -> bool {
+    let text = address.to_string();
+    text.starts_with("127.") || text == "::1"
 }
 
 /// "If this field is empty or missing, this rule matches all sources"; else one of them.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::closeness::NAMESPACE_NAME;
+use super::decide::parties;
 use super::matching::Scene;
 use super::nearest::Miss;
 use super::worlds::Role;
@@ -33,6 +34,8 @@ pub(super) struct Remedy<'a> {
     edit: Edit,
     /// Another way to the same end: to correct what looks like a slip on the peer's side.
     instead: Option<String>,
+    /// What the rule that is added to is for besides, where it opens more than was asked for.
+    opens: Option<&'static str>,
 }
 
 /// What is added to a policy's rules of one direction.
@@ -65,20 +68,49 @@ pub enum Edit {
 /// the policies that isolate a pod have no rule that comes near.
 #[must_use]
 pub fn first_rule(policy: &Name, direction: Direction, question: &Question) -> String {
-    let party: &Party = match direction {
-        Direction::Egress => &question.destination,
-        Direction::Ingress => &question.source,
-    };
-    let pod = match &party.who {
-        Who::Pod(pod) if !pod.host_network => Some(&**pod),
-        Who::Rewritten { pod } => Some(&**pod),
+    let (_, peer) = parties(question, direction);
+    Remedy::first(policy, direction, pod_of(peer), peer.address, port_of(question)).to_string()
+}
+
+/// `a NetworkPolicy for pods app=b in namespace w that allows TCP 80 from pods app=a in namespace x`: what would select the pod
+/// of a direction and allow it. `None` where no pod is to be selected.
+#[must_use]
+pub fn new_policy(direction: Direction, question: &Question) -> Option<String> {
+    let (subject, peer) = parties(question, direction);
+    let pod = pod_of(subject)?;
+    let namespace = &pod.name.namespace;
+    let pods = peer_for(namespace, Some(pod), subject.address);
+    let peer = peer_for(namespace, pod_of(peer), peer.address);
+    Some(format!(
+        "a NetworkPolicy for {} that allows {} {} {}",
+        peer_text(&pods, namespace),
+        port_text(&port_of(question)),
+        way(direction),
+        peer_text(&peer, namespace)
+    ))
+}
+
+/// The pod that selectors see.
+fn pod_of(party: &Party) -> Option<&Pod> {
+    match &party.who {
+        Who::Pod(pod) if !pod.host_network => Some(pod),
+        Who::Rewritten { pod } => Some(pod),
         Who::Pod(_) | Who::Node { .. } | Who::External | Who::Unknown => None,
-    };
-    let port = PortRule {
+    }
+}
+
+fn port_of(question: &Question) -> PortRule {
+    PortRule {
         protocol: question.protocol,
         port: PortMatch::Range(question.port, question.port),
-    };
-    Remedy::first(policy, direction, pod, party.address, port).to_string()
+    }
+}
+
+fn way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Ingress => "from",
+        Direction::Egress => "to",
+    }
 }
 
 /// A policy with the smallest change that lets one direction of a question through.
@@ -146,11 +178,7 @@ pub(super) fn accepted(scene: &Scene<'_>) -> String {
         Peer::Block { cidr, .. } => format!("network {cidr}"),
         pods @ Peer::Pods { .. } => peer_text(&pods, ""),
     };
-    let way = match scene.direction {
-        Direction::Ingress => "from",
-        Direction::Egress => "to",
-    };
-    format!("{} {} {way} {peer}", scene.protocol, scene.port)
+    format!("{} {} {} {peer}", scene.protocol, scene.port, way(scene.direction))
 }
 
 impl<'a> Remedy<'a> {
@@ -164,6 +192,7 @@ impl<'a> Remedy<'a> {
                 port,
             },
             instead: None,
+            opens: None,
         }
     }
 
@@ -184,9 +213,14 @@ impl<'a> Remedy<'a> {
             (_, true) => (Edit::Peer { to, peer: peer() }, None),
             (_, false) => (Edit::Rule { peer: peer(), port }, None),
         };
+        let rules = match scene.direction {
+            Direction::Ingress => &miss.policy.ingress,
+            Direction::Egress => &miss.policy.egress,
+        };
         Self {
             policy,
             direction: scene.direction,
+            opens: opens(&edit, &rules[to as usize - 1]),
             edit,
             instead,
         }
@@ -225,19 +259,35 @@ impl fmt::Display for Remedy<'_> {
                 peer_text(peer, &policy.namespace)
             ),
             Edit::Rule { peer, port } => {
-                let way = match self.direction {
-                    Direction::Ingress => "from",
-                    Direction::Egress => "to",
-                };
-                let direction = self.direction;
+                let (direction, way) = (self.direction, way(self.direction));
                 let (port, peer) = (port_text(port), &peer_text(peer, &policy.namespace));
                 write!(f, "add an {direction} rule to {policy} that allows {port} {way} {peer}")
             }
         }?;
+        if let Some(opens) = self.opens {
+            write!(f, ", which is for {opens}")?;
+        }
         if self.instead.is_some() {
             f.write_str(", whichever is meant")?;
         }
         Ok(())
+    }
+}
+
+/// What a rule is for that something is added to, where that is everything.
+fn opens(edit: &Edit, rule: &Rule) -> Option<&'static str> {
+    let all = |selector: &Selector| selector.requirements.is_empty();
+    match edit {
+        Edit::Peer { .. } if rule.ports.is_empty() => Some("every port"),
+        Edit::Port { .. } if rule.peers.is_empty() => Some("everybody"),
+        Edit::Port { .. } => {
+            let is_every_pod = |peer: &Peer| {
+                matches!(peer, Peer::Pods { namespaces: Some(namespaces), pods }
+                    if all(namespaces) && pods.as_ref().is_none_or(all))
+            };
+            rule.peers.iter().any(is_every_pod).then_some("every pod")
+        }
+        Edit::Peer { .. } | Edit::Rule { .. } => None,
     }
 }
 

@@ -85,6 +85,10 @@ impl Outcomes {
     }
 }
 
+/// The other way to be allowed what the Baseline tier denies.
+pub(super) const OR_NETWORK_POLICY: &str =
+    ", or allow it by a NetworkPolicy that selects the pod, which then denies what else no NetworkPolicy allows";
+
 /// The rule of a cluster-wide policy that decides.
 #[derive(Clone, Copy)]
 pub(super) struct Deciding<'a> {
@@ -142,7 +146,7 @@ impl<'a> Scene<'a> {
             Some(applying) => !applying.is_empty(),
             None => !self.policies.cluster.versions().is_empty(),
         };
-        any && (!self.is_within_pod() || faulty!(TiersWithinPod))
+        any && !self.is_localhost() && (!self.is_within_pod() || faulty!(TiersWithinPod))
     }
 
     fn is_within_pod(&self) -> bool {
@@ -328,8 +332,15 @@ impl<'a> Scene<'a> {
                 .into_iter()
                 .map(|(number, policy)| format!("rule {number} of {}", policy.name))
                 .collect();
+            let before = self.outcomes(Tier::Admin, &mut 0);
+            // "The baseline tier … can be overridden by the v1.NetworkPolicy" (network-policy-api, ClusterNetworkPolicy).
+            let or = if policy.tier == Tier::Baseline && !before.deny {
+                OR_NETWORK_POLICY
+            } else {
+                ""
+            };
             format!(
-                "put a rule before {} that accepts {}",
+                "put a rule before {} that accepts {}{or}",
                 places.join(" and "),
                 accepted(self)
             )

@@ -394,6 +394,9 @@ pub enum Caveat {
     BlockOnService,
     /// A pod reached itself through a Service: implementations differ.
     Hairpin,
+    /// A policy that was read at the start, and counts as having been there before, was created after the time that is asked
+    /// about.
+    CreatedLater,
     /// Changes in the cluster had not been heard of for so long.
     OldView(Duration),
 }

@@ -11,7 +11,9 @@ const DNS: u16 = 53;
 
 /// The clauses that an answer for one source and one destination wants.
 pub(super) fn hints(one: &Judged) -> impl Iterator<Item = String> {
-    [half(one), dns(one), own_node(one)].into_iter().flatten()
+    [half(one), dns(one), localhost(one), own_node(one)]
+        .into_iter()
+        .flatten()
 }
 
 /// One direction is allowed by a rule, which is of no use without the other.
@@ -49,6 +51,19 @@ fn dns(one: &Judged) -> Option<String> {
         ),
         Protocol::Sctp => None,
     }
+}
+
+/// What a pod dials there never leaves it.
+fn localhost(one: &Judged) -> Option<String> {
+    let question = one.question.as_ref()?;
+    let to = question.destination.address;
+    let is_pod = matches!(question.source.who, Who::Pod(_));
+    (is_pod && to.is_loopback()).then(|| {
+        format!(
+            "at {to} pod {} reaches itself: no policy keeps it from there",
+            one.source
+        )
+    })
 }
 
 /// Policies do not apply between a pod and its own node, and which node that is may not be known.

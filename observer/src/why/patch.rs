@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::ask::{Answer, ask};
 use super::resolve::{Error, plan};
 use super::target::Query;
-use crate::objects::{Change, Name, NetworkPolicy, Object};
-use crate::policy::{Decision, Direction, Edit, Remedied};
+use crate::objects::{Change, Name, NetworkPolicy, Object, Tier};
+use crate::policy::{Decision, Direction, Edit, Remedied, Unmet, new_policy};
 use crate::time::Time;
 use crate::world::World;
 
@@ -34,6 +34,48 @@ pub struct Patched {
     pub edits: Vec<(Direction, Edit)>,
     /// What was changed in it, as imperative sentences without a full stop.
     pub changes: Vec<String>,
+}
+
+impl Patch {
+    /// Why it is still denied with every change made, and what would allow it; `None` where it is not.
+    ///
+    /// What the Baseline tier denies a new NetworkPolicy would allow. It is told and not made: what else it has to allow, since it
+    /// isolates the pod, only people know.
+    #[must_use]
+    pub fn hindrance(&self) -> Option<String> {
+        let judged = self.after.telling();
+        let denied = [
+            (Direction::Egress, &judged.verdict.egress),
+            (Direction::Ingress, &judged.verdict.ingress),
+        ]
+        .into_iter()
+        .filter(|(_, verdict)| verdict.decision == Decision::Denied);
+        let mut why = Vec::new();
+        for (direction, verdict) in denied {
+            let by = verdict.nearest.first().and_then(|miss| {
+                let tier = miss.unmet.iter().find_map(|unmet| match unmet {
+                    Unmet::Denies { tier, .. } => Some(*tier),
+                    _ => None,
+                })?;
+                Some((tier, format!("rule {} of {}", miss.rule.number, miss.rule.policy)))
+            });
+            let new = judged
+                .question
+                .as_ref()
+                .and_then(|question| new_policy(direction, question));
+            why.push(match (by, new) {
+                (Some((Tier::Baseline, rule)), Some(new)) => format!(
+                    "no NetworkPolicy selects the pod for {direction}, and --patch makes no new one: {new} would allow it, since \
+                     NetworkPolicies come before {rule}; it isolates these pods, so what else they need has to be in it"
+                ),
+                (Some((_, rule)), _) => {
+                    format!("no NetworkPolicy allows this: {rule} denies the {direction} before they are asked")
+                }
+                (None, _) => format!("no change was found that allows the {direction}"),
+            });
+        }
+        (!why.is_empty()).then(|| why.join("\n"))
+    }
 }
 
 /// Changes the policies of `world` until nothing of the query is denied, nearest rules first.
@@ -76,7 +118,7 @@ fn next(world: &World, query: &Query) -> Result<Option<Remedied>, Error> {
             (Direction::Ingress, verdict.ingress),
         ]
         .into_iter()
-        // A rule denies only in a cluster-wide policy, and no NetworkPolicy overrules that.
+        // A rule denies only in a cluster-wide policy: before the NetworkPolicies, or where none selects the pod.
         .filter(|(_, verdict)| verdict.decision == Decision::Denied && verdict.rule.is_none())
         .find_map(|(direction, _)| world.policies().remedy(question, direction))
     }))

@@ -15,11 +15,8 @@ use crate::world::World;
 pub(super) fn print(world: &mut World, found: &Snapshot, query: &Query, out: &mut dyn Write) -> Result<ExitCode> {
     let patch = why::patch(world, query).map_err(|error| super::explained(world, &error))?;
     let (before, after) = (patch.before.decision(), patch.after.decision());
-    if after == Decision::Denied {
-        bail!(
-            "no change of NetworkPolicies allows this, and --patch makes no other\n{}",
-            why::text(&patch.after).trim_end()
-        );
+    if let Some(hindrance) = patch.hindrance() {
+        bail!("{hindrance}\n{}", why::text(&patch.before).trim_end());
     }
     let mut text = String::new();
     if patch.policies.is_empty() {

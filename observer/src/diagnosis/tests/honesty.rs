@@ -87,7 +87,7 @@ prop_compose! {
         build in wire(),
         verdict in 0..5_u8,
         who in 0..6_u8,
-        caveat in prop::option::of(pick(&[Caveat::BlockOnPod, Caveat::BlockOnService, Caveat::Hairpin, Caveat::OldView(Duration::from_secs(60))])),
+        caveat in prop::option::of(pick(&[Caveat::BlockOnPod, Caveat::BlockOnService, Caveat::Hairpin, Caveat::CreatedLater, Caveat::OldView(Duration::from_secs(60))])),
         conntrack in prop::option::of(0..=100_u64),
     ) -> Assessment {
         let build = match who {

@@ -159,6 +159,32 @@ fn where_any_policy_may_come_first_each_needs_the_rule_that_accepts() {
 }
 
 #[test]
+fn localhost_is_no_matter_of_cluster_wide_policies_either() {
+    cluster()
+        .tier(cluster_policy(
+            "Admin 1 a",
+            ALL,
+            &[],
+            &[deny(&["block 0.0.0.0/0"], &[])],
+        ))
+        .check(
+            "x/a -> 127.0.0.1 : TCP 80 = open, n/a
+             x/a -> 1.2.3.4 : TCP 80 = denied, n/a",
+        );
+}
+
+#[test]
+fn a_baseline_denial_has_two_ways_out_and_one_of_the_admin_tier_one() {
+    let advice = |tier: &str| {
+        let cluster = cluster().tier(cluster_policy(tier, ALL, &[deny(&["ns"], &["TCP 80"])], &[]));
+        cluster.judge("x/a", "x/b", "TCP 80").ingress.nearest[0].change.clone()
+    };
+    let or = "or allow it by a NetworkPolicy";
+    assert!(advice("Baseline 1 a").contains(or), "{}", advice("Baseline 1 a"));
+    assert!(!advice("Admin 1 a").contains(or), "{}", advice("Admin 1 a"));
+}
+
+#[test]
 fn s26_nothing_orders_the_older_baseline_among_the_newer() {
     cluster()
         .tier(cluster_policy(

@@ -23,7 +23,7 @@ use crate::time::Time;
 
 const ASKED: [&str; 5] = ["TCP 80", "TCP 81", "UDP 80", "SCTP 80", "TCP 8080"];
 
-const PARTIES: [&str; 14] = [
+const PARTIES: [&str; 15] = [
     "n/0",
     "m/1",
     "gone/2",
@@ -36,6 +36,7 @@ const PARTIES: [&str; 14] = [
     "node n2 gone/5",
     "node ?",
     "1.2.3.4",
+    "127.0.0.1",
     "1.2.9.9",
     "2001:db8::1",
 ];

@@ -173,10 +173,10 @@ fn fewest_unmet_requirements_first_then_the_closest_labels() {
         &ask(&cluster),
         "p#3: labels 1 app.kubernetes.io/name OtherCase app.kubernetes.io/name=server => change the label app.kubernetes.io/name=server of the pods of Deployment immich/immich to app.kubernetes.io/name=Server, or add pods app.kubernetes.io/name=server in namespace immich to the peers of rule 3 of home/p, whichever is meant
          p#4: labels 1 app.kubernetes.io/name Typo app.kubernetes.io/name=server => change the label app.kubernetes.io/name=server of the pods of Deployment immich/immich to app.kubernetes.io/name=servre, or add pods app.kubernetes.io/name=server in namespace immich to the peers of rule 4 of home/p, whichever is meant
-         p#7: block 10.0.0.0/8 except 10.0.0.0/24 => add pods app.kubernetes.io/name=server in namespace immich to the peers of rule 7 of home/p
+         p#7: block 10.0.0.0/8 except 10.0.0.0/24 => add pods app.kubernetes.io/name=server in namespace immich to the peers of rule 7 of home/p, which is for every port
          p#5: labels 1 app OtherKey app.kubernetes.io/name=server => change the label app.kubernetes.io/name=server of the pods of Deployment immich/immich to app=server, or add pods app.kubernetes.io/name=server in namespace immich to the peers of rule 5 of home/p, whichever is meant
          p#2: labels 1 app.kubernetes.io/name OtherValue app.kubernetes.io/name=server => add pods app.kubernetes.io/name=server in namespace immich to the peers of rule 2 of home/p
-         p#6: block 192.168.0.0/16 => add pods app.kubernetes.io/name=server in namespace immich to the peers of rule 6 of home/p
+         p#6: block 192.168.0.0/16 => add pods app.kubernetes.io/name=server in namespace immich to the peers of rule 6 of home/p, which is for every port
          p#1: immich is not home; labels 1 app -; port 2283 not 80 => add an egress rule to home/p that allows TCP 2283 to pods app.kubernetes.io/name=server in namespace immich",
     );
 }
@@ -194,7 +194,7 @@ fn a_label_under_the_key_that_shares_more_words_is_closer() {
     check(
         &cluster,
         &cluster.question("x/client", "x/server", "TCP 80", false),
-        "p#1: labels 2 app.kubernetes.io/name OtherKey app=web => add pods app=web in namespace x to the peers of rule 1 of x/p",
+        "p#1: labels 2 app.kubernetes.io/name OtherKey app=web => add pods app=web in namespace x to the peers of rule 1 of x/p, which is for every port",
     );
 }
 
@@ -208,12 +208,12 @@ fn what_the_peer_must_not_have_is_no_slip() {
     check(
         &cluster,
         &cluster.question("x/client", "x/server", "TCP 80", false),
-        "p#1: labels 2 legacy - => add pods legacy=yes in namespace x to the peers of rule 1 of x/p",
+        "p#1: labels 2 legacy - => add pods legacy=yes in namespace x to the peers of rule 1 of x/p, which is for every port",
     );
     check(
         &cluster,
         &cluster.question("y/client", "x/server", "TCP 80", false),
-        "p#1: labels 1 tier - => add all pods in namespace y to the peers of rule 1 of x/p",
+        "p#1: labels 1 tier - => add all pods in namespace y to the peers of rule 1 of x/p, which is for every port",
     );
 }
 
@@ -227,9 +227,9 @@ fn the_namespace_lacks_a_label_or_is_another() {
             "",
             &[rule(&["ns team=frnt / pods app=page"], &[])],
         ));
-    check(&cluster, &ask(&cluster), "by-label#1: namespace 1 team Typo team=front => change the label team=front of namespace home to team=frnt, or add pods app=homepage in namespace home to the peers of rule 1 of immich/by-label, whichever is meant
-         own#1: home is not immich => add pods app=homepage in namespace home to the peers of rule 1 of immich/own
-         two#1: namespace 1 team Typo team=front; labels 1 app OtherValue app=homepage => add pods app=homepage in namespace home to the peers of rule 1 of immich/two");
+    check(&cluster, &ask(&cluster), "by-label#1: namespace 1 team Typo team=front => change the label team=front of namespace home to team=frnt, or add pods app=homepage in namespace home to the peers of rule 1 of immich/by-label, which is for every port, whichever is meant
+         own#1: home is not immich => add pods app=homepage in namespace home to the peers of rule 1 of immich/own, which is for every port
+         two#1: namespace 1 team Typo team=front; labels 1 app OtherValue app=homepage => add pods app=homepage in namespace home to the peers of rule 1 of immich/two, which is for every port");
 }
 
 #[test]
@@ -245,19 +245,19 @@ fn tcp_where_only_udp_is_allowed() {
     check(
         &cluster,
         &cluster.question("home/page", "1.2.3.4", "TCP 53", false),
-        "dns#2: TCP not UDP => add TCP 53 to rule 2 of home/dns
+        "dns#2: TCP not UDP => add TCP 53 to rule 2 of home/dns, which is for everybody
          dns#1: not a pod; TCP not UDP => add an egress rule to home/dns that allows TCP 53 to ipBlock 1.2.3.4/32",
     );
     check(
         &cluster,
         &cluster.question("home/page", "1.2.3.4", "TCP 80", false),
-        "dns#2: port 80 not 443,8000-8080 => add TCP 80 to rule 2 of home/dns
+        "dns#2: port 80 not 443,8000-8080 => add TCP 80 to rule 2 of home/dns, which is for everybody
          dns#1: not a pod; TCP not UDP; port 80 not 53 => add an egress rule to home/dns that allows TCP 80 to ipBlock 1.2.3.4/32",
     );
     check(
         &cluster,
         &cluster.question("home/page", "1.2.3.4", "SCTP 9", false),
-        "dns#2: SCTP not UDP; port 9 not 53 => add SCTP 9 to rule 2 of home/dns
+        "dns#2: SCTP not UDP; port 9 not 53 => add SCTP 9 to rule 2 of home/dns, which is for everybody
          dns#1: not a pod; SCTP not UDP; port 9 not 53 => add an egress rule to home/dns that allows SCTP 9 to ipBlock 1.2.3.4/32",
     );
 }
@@ -329,13 +329,13 @@ fn a_named_port_that_the_destination_lacks_or_has_elsewhere() {
     check(
         &cluster,
         &ask(&cluster),
-        "p#1: port 2283 not web (no such name) => add TCP 2283 to rule 1 of immich/p",
+        "p#1: port 2283 not web (no such name) => add TCP 2283 to rule 1 of immich/p, which is for everybody",
     );
     let cluster = homepage().policy(ingress("immich/p", "", &[rule(&[], &["TCP http"])]));
     check(
         &cluster,
         &cluster.question("home/page", "immich/server", "TCP 80", false),
-        "p#1: port 80 not http (is 2283) => add TCP 80 to rule 1 of immich/p",
+        "p#1: port 80 not http (is 2283) => add TCP 80 to rule 1 of immich/p, which is for everybody",
     );
 }
 
@@ -351,8 +351,8 @@ fn a_namespace_without_the_label_may_be_given_it() {
     check(
         &cluster,
         &ask(&cluster),
-        "q#1: namespace 1 kubernetes.io/metadata.name OtherValue kubernetes.io/metadata.name=home => add pods app=homepage in namespace home to the peers of rule 1 of immich/q
-         p#1: namespace 1 purpose - => label namespace home with purpose=web, or add pods app=homepage in namespace home to the peers of rule 1 of immich/p, whichever is meant",
+        "q#1: namespace 1 kubernetes.io/metadata.name OtherValue kubernetes.io/metadata.name=home => add pods app=homepage in namespace home to the peers of rule 1 of immich/q, which is for every port
+         p#1: namespace 1 purpose - => label namespace home with purpose=web, or add pods app=homepage in namespace home to the peers of rule 1 of immich/p, which is for every port, whichever is meant",
     );
 }
 

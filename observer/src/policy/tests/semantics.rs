@@ -340,6 +340,20 @@ fn s18_a_pod_reaches_itself_and_its_own_node_and_the_node_reaches_it() {
 }
 
 #[test]
+fn s18_a_pod_reaches_its_own_localhost_through_no_policy() {
+    three()
+        .policy(ingress("x/in", "", &[]))
+        .policy(egress("x/out", "", &[]))
+        .check(
+            "x/a -> 127.0.0.1 : TCP 80 = allowed, n/a
+             x/a -> 127.1.2.3 : TCP 80 = allowed, n/a
+             x/a -> ::1 : TCP 80 = allowed, n/a
+             x/a -> 128.0.0.1 : TCP 80 = denied, n/a
+             y/a -> 127.0.0.1 : TCP 80 = open, n/a",
+        );
+}
+
+#[test]
 fn s19_a_host_network_pod_is_undecidable_only_where_it_matters() {
     let host = |pod: &mut crate::objects::Pod| pod.host_network = true;
     three()

@@ -12,6 +12,9 @@ type Places = Vec<(usize, String)>;
 /// `put a rule before rule 2 of x and rule 1 of y that accepts TCP 80 from pods a=x in namespace n`: where, and what, as
 /// `accept` reads it.
 fn read(advice: &str) -> (Places, String, String) {
+    let advice = advice
+        .strip_suffix(crate::policy::tiers::OR_NETWORK_POLICY)
+        .unwrap_or(advice);
     let advice = advice.strip_prefix("put a rule before ").expect(advice);
     let (places, accepted) = advice.split_once(" that accepts ").expect(advice);
     let places = places.split(" and ").map(|place| {
