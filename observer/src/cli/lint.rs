@@ -135,7 +135,10 @@ impl Lint {
 
     /// The findings that are wanted, by place.
     fn find(&self, snapshot: &Snapshot) -> Vec<Placed> {
-        let objects = Objects::new(&snapshot.changes, &snapshot.templates);
+        let objects = Objects {
+            operated: snapshot.operated.clone(),
+            ..Objects::new(&snapshot.changes, &snapshot.templates)
+        };
         let wanted = |code| !self.allow.contains(&code) && (self.only.is_empty() || self.only.contains(&code));
         let mut findings: Vec<Placed> = lint::lint(&objects)
             .into_iter()

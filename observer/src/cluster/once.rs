@@ -1,7 +1,7 @@
 //! Reading everything once: manifests, with the place of everything in them, or a cluster.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub changes: Vec<Change>,
     /// The pods that Deployments and other workloads would make, named like these.
     pub templates: Vec<Pod>,
+    /// Namespaces with objects that are not read and that an operator may make pods of. A cluster has these pods already.
+    pub operated: BTreeSet<Str>,
     /// What the user should know, a line each.
     pub warnings: Vec<String>,
     /// By kind (a workload's own) and name: the file and the place in it.
@@ -75,6 +77,7 @@ impl Snapshot {
         Ok(Self {
             changes: found.changes,
             templates,
+            operated: found.operated,
             warnings,
             spots,
             lines: RefCell::default(),
@@ -92,6 +95,7 @@ impl Snapshot {
         Ok(Self {
             changes: everything.changes,
             templates: Vec::new(),
+            operated: BTreeSet::new(),
             warnings: everything.messages,
             spots: BTreeMap::new(),
             lines: RefCell::default(),

@@ -50,6 +50,8 @@ pub(super) struct Content {
     pub(super) foreign: Vec<(Str, Scope)>,
     /// Kinds that are skipped.
     pub(super) unused: BTreeSet<Str>,
+    /// Namespaces of objects that are skipped and that an operator may make pods of.
+    pub(super) operated: BTreeSet<Str>,
     /// What is refused. If there is any, the file is not used.
     pub(super) problems: Vec<Problem>,
     /// What the user should know.
@@ -211,6 +213,9 @@ impl Gathering<'_> {
             What::Refused => self.content.scopes.push(read.scope),
             What::Unused(kind) => {
                 self.content.unused.insert(kind);
+                if let Scope::Namespaces(of) = read.scope {
+                    self.content.operated.extend(of);
+                }
             }
             What::Template(kind, pod) => {
                 let spot = Spot::new(document, &read.path);

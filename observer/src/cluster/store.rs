@@ -57,6 +57,8 @@ pub(super) struct Difference {
     pub(super) warnings: Vec<String>,
     /// Files that were bad and are good again, or gone.
     pub(super) recovered: Vec<Str>,
+    /// Namespaces of skipped objects that an operator may make pods of, in the files that were read.
+    pub(super) operated: BTreeSet<Str>,
 }
 
 /// What a [`Store`] can tell the place of.
@@ -312,6 +314,7 @@ impl Store {
             for warning in &content.warnings {
                 difference.warnings.push(warning.to_string());
             }
+            difference.operated.extend(content.operated);
             let mut unused = content.unused;
             let mut templates = Vec::new();
             for (kind, pod, spot) in content.templates {

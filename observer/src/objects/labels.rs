@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Str;
 
 /// Labels by key, sorted, without duplicate keys. A copy shares the table: a pod's labels are in every record that names it.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Hash)]
 pub struct Labels(Arc<[(Str, Str)]>);
 
 impl Labels {

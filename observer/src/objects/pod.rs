@@ -71,7 +71,7 @@ pub struct Workload {
 }
 
 /// A port that a container declares.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
 pub struct ContainerPort {
     /// The name by which policies and services may call it.
     pub name: Option<Str>,

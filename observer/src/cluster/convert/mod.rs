@@ -182,7 +182,10 @@ fn read_object(value: Value, path: &FieldPath) -> Read {
                 Some(pod) => What::Template(named, Box::new(pod)),
                 None => What::Unused(named),
             };
-            (what, Scope::Namespaces(vec![]))
+            // An operator may make pods of it, there.
+            let may_make_pods = matches!(what, What::Unused(_)) && served::is_custom(&version);
+            let of = may_make_pods.then(|| name.namespace.clone());
+            (what, Scope::Namespaces(of.into_iter().collect()))
         }
     };
     Read {

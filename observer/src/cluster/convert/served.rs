@@ -103,6 +103,12 @@ pub(super) fn served(version: &str, kind: &str, exported: bool) -> Served {
     }
 }
 
+/// A version of an API that is not Kubernetes' own.
+pub(super) fn is_custom(version: &str) -> bool {
+    let group = group_of(version);
+    group.contains('.') && !group.ends_with(".k8s.io")
+}
+
 fn group_of(version: &str) -> &str {
     version.split_once('/').map_or("", |(group, _)| group)
 }

@@ -34,10 +34,15 @@ pub(super) fn lint(policy: &NetworkPolicy, findings: &mut Vec<Finding>) {
     } else {
         "the pods that it selects".to_owned()
     };
+    // One workload that is left alone, and what its name says, are probably meant.
+    let meant = !all_pods || policy.name.name.contains("allow-all");
     findings.push(finding(
         policy,
         format!("spec.{direction}[{index}]"),
-        (Code::AllowsEverything, Severity::Warning),
+        (
+            Code::AllowsEverything,
+            if meant { Severity::Note } else { Severity::Warning },
+        ),
         format!("the policy allows all {what} of {whose}, whatever other policies say: policies only ever add"),
         "remove it if it was made to get through an outage",
     ));

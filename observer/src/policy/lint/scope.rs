@@ -1,6 +1,6 @@
 //! What the lints look at: the objects, the pods by namespace, and whom a selector selects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::{Code, Finding, Severity};
@@ -13,6 +13,11 @@ use crate::policy::{CloseLabel, Closeness, Direction};
 
 /// Namespaces that every cluster has: with one of them read, all namespaces were probably read.
 const BUILT_IN: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
+
+/// The namespaces that are there, whether they were read or not.
+pub(super) fn always_there() -> Vec<Str> {
+    BUILT_IN.into_iter().chain(["default"]).map(Str::from).collect()
+}
 
 /// The objects to be looked at.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +34,8 @@ pub struct Objects {
     pub policies: Vec<Arc<NetworkPolicy>>,
     /// Where policies of other kinds may select pods too.
     pub foreign: Vec<crate::objects::Scope>,
+    /// Namespaces in which an operator may make pods that were not read.
+    pub operated: BTreeSet<Str>,
 }
 
 impl Objects {
@@ -76,6 +83,8 @@ pub(super) struct Scope<'a> {
     pub(super) policies: Vec<&'a NetworkPolicy>,
     /// Pods that a policy can concern, by namespace: one for each set of labels and ports.
     pods: BTreeMap<&'a Str, Vec<&'a Pod>>,
+    /// Pods that have ended or use their node's network, by namespace: hardly a policy concerns them.
+    aside: BTreeMap<&'a Str, Vec<&'a Pod>>,
     namespaces: BTreeMap<&'a Str, &'a Labels>,
     policies_in: BTreeMap<&'a Str, Vec<&'a NetworkPolicy>>,
     every_namespace: Vec<&'a Str>,
@@ -86,17 +95,14 @@ impl<'a> Scope<'a> {
         let mut policies: Vec<&NetworkPolicy> = objects.policies.iter().map(|policy| &**policy).collect();
         policies.sort_by(|a, b| a.name.cmp(&b.name));
         let mut pods: BTreeMap<&Str, Vec<&Pod>> = BTreeMap::new();
-        for pod in objects
-            .pods
-            .iter()
-            .filter(|pod| !pod.host_network && !pod.phase.is_over())
-        {
-            let known = pods.entry(&pod.name.namespace).or_default();
-            if !known
-                .iter()
-                .any(|other| other.labels == pod.labels && other.ports == pod.ports)
-            {
-                known.push(pod);
+        let mut aside: BTreeMap<&Str, Vec<&Pod>> = BTreeMap::new();
+        let mut known = HashSet::new();
+        for pod in &objects.pods {
+            let namespace = &pod.name.namespace;
+            if pod.host_network || pod.phase.is_over() {
+                aside.entry(namespace).or_default().push(pod);
+            } else if known.insert((namespace, &pod.labels, &pod.ports)) {
+                pods.entry(namespace).or_default().push(pod);
             }
         }
         let read = objects.namespaces.iter();
@@ -115,6 +121,7 @@ impl<'a> Scope<'a> {
             objects,
             policies,
             pods,
+            aside,
             namespaces,
             policies_in,
             every_namespace: every.into_iter().collect(),
@@ -131,6 +138,18 @@ impl<'a> Scope<'a> {
     /// Kinds of pods in a namespace.
     pub(super) fn pods_in(&self, namespace: &Str) -> &[&'a Pod] {
         self.pods.get(namespace).map_or(&[], Vec::as_slice)
+    }
+
+    /// Pods of some namespaces that have ended, or use their node's network, and that a selector selects; ended ones first.
+    pub(super) fn aside(&self, namespaces: &[&Str], selector: &Selector) -> Option<&'a Pod> {
+        let there = namespaces.iter().filter_map(|name| self.aside.get(*name)).flatten();
+        let selected = there.copied().filter(|pod| selector.matches(&pod.labels));
+        selected.min_by_key(|pod| !pod.phase.is_over())
+    }
+
+    /// Whether there may be pods in these namespaces that were not read, though others were.
+    pub(super) fn may_lack_pods(&self, namespaces: &[&Str]) -> bool {
+        namespaces.iter().any(|name| self.objects.operated.contains(*name))
     }
 
     /// Namespaces of which a pod was read.

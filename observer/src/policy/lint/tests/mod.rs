@@ -31,6 +31,12 @@ fn manifest(text: &str) -> String {
                     "{{apiVersion: v1, kind: Pod, metadata: {{{meta}, labels: {labels}}}, spec: {{containers: [{{name: c, ports: {ports}}}]}}}}"
                 )
             }
+            "host" => format!(
+                "{{apiVersion: v1, kind: Pod, metadata: {{{meta}, labels: {rest}}}, spec: {{hostNetwork: true, containers: []}}}}"
+            ),
+            "ended" => format!(
+                "{{apiVersion: v1, kind: Pod, metadata: {{{meta}, labels: {rest}}}, spec: {{containers: []}}, status: {{phase: Succeeded}}}}"
+            ),
             "node" => {
                 let (labels, address) = rest.split_once(" at ").expect("labels and an address");
                 format!(
@@ -47,10 +53,19 @@ fn manifest(text: &str) -> String {
 
 #[track_caller]
 fn findings(text: &str) -> Vec<Finding> {
+    findings_beside(text, &[])
+}
+
+/// With operators' objects in some namespaces.
+#[track_caller]
+fn findings_beside(text: &str, operated: &[&str]) -> Vec<Finding> {
     let yaml = manifest(text);
     let objects = read_manifest(yaml.as_bytes()).unwrap_or_else(|errors| panic!("{errors}\n{yaml}"));
     let changes: Vec<Change> = objects.into_iter().map(Change::Set).collect();
-    lint(&Objects::new(&changes, &[]))
+    lint(&Objects {
+        operated: operated.iter().map(|name| (*name).into()).collect(),
+        ..Objects::new(&changes, &[])
+    })
 }
 
 fn said(findings: &[Finding]) -> String {
