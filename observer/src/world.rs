@@ -6,17 +6,21 @@
 //!                          └─→ Surroundings for the tracker
 //! ```
 
+mod places;
+mod rewriting;
 mod view;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::attempt::{Attempt, Surroundings};
+use crate::attempt::{Attempt, Direction, Surroundings};
 use crate::diagnosis::{Assessment, NodeState};
 use crate::endpoint::{Endpoint, Endpoints, Identity, OwnNode, Unknown};
 use crate::objects::{Change, Protocol};
 use crate::policy::{self, Caveat, Party, Policies, Question, Verdict, Who};
 use crate::time::Time;
+pub(crate) use places::places;
+pub(crate) use rewriting::Entry;
 use view::View;
 
 /// How long superseded versions of objects are kept: the longest an attempt is remembered, with room for late sweeps.
@@ -126,6 +130,10 @@ impl World {
         destination: &Endpoint,
         witnessed: Option<&Endpoint>,
     ) -> (Verdict, Option<SocketAddr>) {
+        let entry = destination
+            .service()
+            .filter(|_| !sees_source(attempt))
+            .and_then(|hit| Entry::of(attempt.server.ip(), hit));
         let verdict = |target: &Endpoint| {
             let question = Question {
                 source: sender(attempt, source),
@@ -138,15 +146,23 @@ impl World {
                 dialled: (target.address != attempt.server).then_some(attempt.server),
                 at: attempt.first,
             };
-            self.policies.judge_until(&question, attempt.decided)
+            self.judge_by(&question, attempt.decided, entry)
         };
         if let Some(target) = witnessed {
             return (verdict(target), Some(target.address));
         }
-        if destination.service().is_none() {
+        let Some(hit) = destination.service() else {
             return (verdict(destination), Some(attempt.server));
-        }
+        };
         let targets = self.endpoints.destinations(attempt.server, attempt.first);
+        let namespace = hit.service.as_ref().map_or("", |service| &service.name.namespace);
+        if targets.is_empty()
+            && let Some(doubt) = self
+                .policies
+                .backends_in_doubt(namespace, attempt.first, attempt.decided)
+        {
+            return (Verdict::undecidable(doubt.clone()), None);
+        }
         let verdicts = targets
             .iter()
             .map(|target| verdict(&self.endpoints.resolve(*target, Protocol::Tcp, attempt.first)));
@@ -157,6 +173,12 @@ impl World {
         };
         (policy::combine(verdicts), only)
     }
+}
+
+/// The destination's interface showed the source's address as it arrived.
+fn sees_source(attempt: &Attempt) -> bool {
+    let mut points = attempt.points.iter();
+    points.any(|point| point.direction == Direction::ToPod && point.bound)
 }
 
 /// Who the policies of both ends take for the sender.

@@ -84,6 +84,8 @@ fn services() -> impl Iterator<Item = Service> {
         cluster_ips: Vec::new(),
         headless: false,
         external_ips: Vec::new(),
+        proxied_ips: Vec::new(),
+        external_name: None,
         ports: vec![ServicePort {
             name: "".into(),
             port: 8080,

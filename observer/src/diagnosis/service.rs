@@ -3,9 +3,15 @@
 use super::Cause;
 use super::facts::Facts;
 use crate::endpoint::{Identity, ServiceHit, Unknown};
+use crate::policy::{DirectionVerdict, Undecidable};
 
-/// What the objects say is missing behind the dialled address; `None` where something is there.
+/// What the objects say is missing behind the dialled address; `None` where something is there, or where the objects that would
+/// say so are not known: what is missing among those may exist.
 pub(super) fn missing(facts: Facts<'_>) -> Option<Cause> {
+    let verdict = &facts.all.verdict;
+    if [&verdict.egress, &verdict.ingress].into_iter().any(rests_on_nothing) {
+        return None;
+    }
     match &facts.all.destination.identity {
         Identity::Service(hit) => missing_backend(hit),
         Identity::Unknown(Unknown::ServiceRange) => Some(Cause::UnknownServiceAddress),
@@ -26,6 +32,14 @@ pub(super) fn unknown_endpoints(facts: Facts<'_>, wire_agrees: bool) -> Option<&
     } else {
         None
     }
+}
+
+/// The answer is open for objects that could not be read, or not yet.
+fn rests_on_nothing(direction: &DirectionVerdict) -> bool {
+    matches!(
+        direction.undecidable,
+        Some(Undecidable::ObjectsInDoubt { .. } | Undecidable::NotSynced | Undecidable::NoObjects)
+    )
 }
 
 fn missing_backend(hit: &ServiceHit) -> Option<Cause> {

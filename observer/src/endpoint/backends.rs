@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::pods::Owner;
 use super::services::find_port;
-use super::{Backend, Endpoints, ServiceHit, Via};
-use crate::objects::{Pod, Protocol, Service, ServicePort, Str, TargetPort};
+use super::{Backend, Endpoints, Place, ServiceHit, Via};
+use crate::objects::{EndpointSlice, Pod, Protocol, Service, ServicePort, Str, TargetPort};
 use crate::time::Time;
 
 /// A backend before it is decided whether connections are sent to it.
@@ -32,7 +32,7 @@ impl Endpoints {
         let port = find_port(service, address.port(), protocol);
         ServiceHit {
             backends: port.map_or_else(Vec::new, |port| {
-                self.backends_of(service, port, via, address.is_ipv6(), None, at)
+                self.backends_of(service, port, via, address.is_ipv6(), Place::ThisNode, at)
             }),
             backends_known: self.knows_backends(service),
             service: Some(service.clone()),
@@ -43,36 +43,77 @@ impl Endpoints {
 
     /// Whether anything that could be a backend of it was ever told: a folder of Services and policies alone has none, and
     /// without slices those of a Service without selector cannot be known.
-    pub(super) fn knows_backends(&self, service: &Service) -> bool {
+    #[must_use]
+    pub fn knows_backends(&self, service: &Service) -> bool {
         self.services.any_slice() || (service.selector.is_some() && self.pods.any())
     }
 
-    /// The backends of one port for one address family, in order of address. `receiving` names the node that a node port
-    /// was dialled at, if it is not this one.
+    /// The backends of one port for one address family, in order of address. `place` is the node whose traffic policy counts.
     ///
     /// Which of them connections are sent to follows kube-proxy: the ready ones; if there is none, those that terminate
     /// and still serve. Only those that the traffic policy leaves count in that.
     ///
-    /// The external policy does not keep a pod from external addresses and node ports of its own node: kube-proxy treats what
-    /// starts on the node as if it had come in by the load balancer. At another node's port it is applied as documented.
-    pub(super) fn backends_of(
+    /// `internalTrafficPolicy` is about cluster addresses only (Service API). The external policy does not keep a pod from
+    /// external addresses and node ports of its own node: kube-proxy treats what starts on the node as if it had come in by the
+    /// load balancer. At another node's port it is applied as documented.
+    #[must_use]
+    pub fn backends_of(
         &self,
         service: &Service,
         port: &ServicePort,
         via: Via,
         ipv6: bool,
-        receiving: Option<&Str>,
+        place: Place<'_>,
         at: Time,
     ) -> Vec<Backend> {
+        let mut candidates = self.candidates(service, Wanted::Port(port), ipv6, policy(service, via, place), at);
+        if !candidates.iter().any(|c| c.backend.ready && !c.backend.excluded) {
+            for candidate in candidates.iter_mut().filter(|c| !c.backend.excluded) {
+                candidate.backend.ready = candidate.draining;
+            }
+        }
+        sorted(candidates)
+    }
+
+    /// What the name of a headless Service leads to, of one family: the addresses of its slices, whatever ports those declare;
+    /// where it has none, of the pods that its selector matches. Nobody translates the port: it is the one that is dialled. DNS
+    /// gives only the ready ones.
+    #[must_use]
+    pub fn named(&self, service: &Service, port: u16, ipv6: bool, at: Time) -> Vec<Backend> {
+        sorted(self.candidates(service, Wanted::Dialled(port), ipv6, Policy::Cluster, at))
+    }
+
+    /// The ready pods behind a Service that have no address, with the number of its port there (`None`: the port is the one that is
+    /// dialled), by name. No pod of a cluster is both; those that manifests of workloads would make are.
+    #[must_use]
+    pub fn unaddressed(&self, service: &Service, port: Option<&ServicePort>, at: Time) -> Vec<(Arc<Pod>, Option<u16>)> {
+        if !self.services.slices_of(&service.name, at).is_empty() {
+            return Vec::new();
+        }
+        let members = self.services.members(service, &self.pods, at);
+        let mut found: Vec<_> = members
+            .filter(|pod| pod.addresses.is_empty() && pod.ready && !pod.phase.is_over() && pod.terminating.is_none())
+            .filter_map(|pod| match port {
+                None => Some((pod.clone(), None)),
+                Some(port) => Some((pod.clone(), Some(target(port, pod)?))),
+            })
+            .collect();
+        found.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        found
+    }
+
+    fn candidates(
+        &self,
+        service: &Service,
+        wanted: Wanted<'_>,
+        ipv6: bool,
+        policy: Policy<'_>,
+        at: Time,
+    ) -> Vec<Candidate> {
         let slices = self.services.slices_of(&service.name, at);
         let mut candidates = Vec::new();
         for slice in &slices {
-            let numbers = slice
-                .ports
-                .iter()
-                .filter(|p| p.name == port.name && p.protocol == port.protocol)
-                .filter_map(|p| p.port);
-            for number in numbers {
+            for number in wanted.numbers(slice) {
                 for endpoint in &slice.endpoints {
                     // All addresses of an endpoint are the same backend, and proxies use the first.
                     let Some(ip) = endpoint.addresses.first().copied() else {
@@ -90,42 +131,24 @@ impl Endpoints {
                     let node = endpoint.node.as_ref().or_else(|| pod.and_then(|pod| pod.node.as_ref()));
                     candidates.push(Candidate {
                         draining: endpoint.serving && endpoint.terminating,
-                        backend: self.backend(
-                            SocketAddr::new(ip, number),
-                            pod,
-                            endpoint.ready,
-                            node,
-                            excludes(service, via, receiving),
-                        ),
+                        backend: self.backend(SocketAddr::new(ip, number), pod, endpoint.ready, node, policy),
                     });
                 }
             }
         }
         if slices.is_empty() {
-            self.derive(service, port, via, ipv6, receiving, at, &mut candidates);
+            self.derive(service, wanted, ipv6, policy, at, &mut candidates);
         }
-        if !candidates.iter().any(|c| c.backend.ready && !c.backend.excluded) {
-            for candidate in candidates.iter_mut().filter(|c| !c.backend.excluded) {
-                candidate.backend.ready = candidate.draining;
-            }
-        }
-        let mut backends: Vec<_> = candidates.into_iter().map(|c| c.backend).collect();
-        backends.sort_by_key(|backend| (backend.address, !backend.ready));
-        backends.dedup_by_key(|backend| backend.address);
-        backends
+        candidates
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the same question as its caller's, and the answer's place"
-    )]
+    /// As the endpoint controller would.
     fn derive(
         &self,
         service: &Service,
-        port: &ServicePort,
-        via: Via,
+        wanted: Wanted<'_>,
         ipv6: bool,
-        receiving: Option<&Str>,
+        policy: Policy<'_>,
         at: Time,
         candidates: &mut Vec<Candidate>,
     ) {
@@ -136,9 +159,9 @@ impl Endpoints {
             let Some(ip) = pod.addresses.iter().find(|ip| ip.is_ipv6() == ipv6) else {
                 continue;
             };
-            let number = match &port.target {
-                TargetPort::Number(number) => Some(*number),
-                TargetPort::Name(name) => pod.port_named(name, port.protocol),
+            let number = match wanted {
+                Wanted::Port(port) => target(port, pod),
+                Wanted::Dialled(number) => Some(number),
             };
             let Some(number) = number else { continue };
             let terminating = pod.terminating.is_some();
@@ -149,7 +172,7 @@ impl Endpoints {
                     Some(pod),
                     service.publish_not_ready || (pod.ready && !terminating),
                     pod.node.as_ref(),
-                    excludes(service, via, receiving),
+                    policy,
                 ),
             });
         }
@@ -173,7 +196,8 @@ impl Endpoints {
                 Policy::Cluster => false,
                 // Without a name of our own nothing is known to be elsewhere.
                 Policy::ThisNode => !local && self.nodes.has_own_name(),
-                Policy::Node(receiving) => node != Some(receiving),
+                // A pod whose node is not known may be there; an endpoint that names neither is not.
+                Policy::Node(wanted) => node.map_or(pod.is_none(), |node| node != wanted),
             },
         }
     }
@@ -184,6 +208,45 @@ impl Endpoints {
             _ => None,
         }
     }
+}
+
+/// Which port of a backend is meant.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    /// The one behind a Service's port.
+    Port(&'a ServicePort),
+    /// The one that is dialled.
+    Dialled(u16),
+}
+
+impl Wanted<'_> {
+    fn numbers(self, slice: &EndpointSlice) -> Vec<u16> {
+        match self {
+            Self::Dialled(number) => vec![number],
+            Self::Port(port) => slice
+                .ports
+                .iter()
+                .filter(|p| p.name == port.name && p.protocol == port.protocol)
+                .filter_map(|p| p.port)
+                .collect(),
+        }
+    }
+}
+
+/// A Service's port on a pod.
+fn target(port: &ServicePort, pod: &Pod) -> Option<u16> {
+    match &port.target {
+        TargetPort::Number(number) => Some(*number),
+        TargetPort::Name(name) => pod.port_named(name, port.protocol),
+    }
+}
+
+/// In order of address, each once.
+fn sorted(candidates: Vec<Candidate>) -> Vec<Backend> {
+    let mut backends: Vec<_> = candidates.into_iter().map(|c| c.backend).collect();
+    backends.sort_by_key(|backend| (backend.address, !backend.ready));
+    backends.dedup_by_key(|backend| backend.address);
+    backends
 }
 
 /// Which backends a traffic policy leaves.
@@ -197,10 +260,11 @@ enum Policy<'a> {
     Node(&'a Str),
 }
 
-fn excludes<'a>(service: &Service, via: Via, receiving: Option<&'a Str>) -> Policy<'a> {
-    match (via, receiving) {
-        (Via::ClusterIp, _) if service.internal_local => Policy::ThisNode,
-        (Via::NodePort, Some(node)) if service.external_local => Policy::Node(node),
+fn policy<'a>(service: &Service, via: Via, place: Place<'a>) -> Policy<'a> {
+    match (via, place) {
+        (Via::ClusterIp, Place::ThisNode) if service.internal_local => Policy::ThisNode,
+        (Via::ClusterIp, Place::Node(node)) if service.internal_local => Policy::Node(node),
+        (Via::NodePort, Place::Node(node)) if service.external_local => Policy::Node(node),
         _ => Policy::Cluster,
     }
 }

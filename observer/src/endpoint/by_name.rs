@@ -1,10 +1,11 @@
 //! Who a name leads to: the pods of a workload, a Service, the pods behind it. And how many there are.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Backend, Endpoints, Via};
-use crate::objects::{Kind, Name, Pod, Service, ServicePort, Str, Workload};
+use super::Endpoints;
+use crate::objects::{Kind, Name, Pod, Service, Str, Workload};
 use crate::time::Time;
 
 impl Endpoints {
@@ -23,6 +24,13 @@ impl Endpoints {
     #[must_use]
     pub fn service(&self, name: &Name, at: Time) -> Option<&Arc<Service>> {
         self.services.at(name, at)
+    }
+
+    /// The Service before which a load balancer with this address is a proxy (`ipMode: Proxy`): what is sent there leaves the cluster
+    /// untranslated, and what arrives at the pods is another connection.
+    #[must_use]
+    pub fn behind_proxy(&self, ip: IpAddr, at: Time) -> Option<&Arc<Service>> {
+        self.services.behind_proxy(ip, at)
     }
 
     /// The pods of a namespace at `at`, completed ones too, in no order.
@@ -45,12 +53,6 @@ impl Endpoints {
         at: Time,
     ) -> impl Iterator<Item = &'a Arc<Pod>> + use<'a> {
         self.pods.of_workload(namespace, workload, at)
-    }
-
-    /// The backends of a Service's port by its cluster address, for one address family, ready or not.
-    #[must_use]
-    pub fn backends(&self, service: &Service, port: &ServicePort, ipv6: bool, at: Time) -> Vec<Backend> {
-        self.backends_of(service, port, Via::ClusterIp, ipv6, None, at)
     }
 
     /// The pods behind a Service, ready or not, by name: those that its slices name; where it has no slices, those that its

@@ -171,7 +171,7 @@ impl Endpoints {
         for service in self.services.perhaps_of(backend.ip(), pod, at) {
             for port in service.ports.iter().filter(|port| port.protocol == protocol) {
                 let leads_here = self
-                    .backends_of(&service, port, Via::ClusterIp, backend.is_ipv6(), None, at)
+                    .backends_of(&service, port, Via::ClusterIp, backend.is_ipv6(), Place::ThisNode, at)
                     .iter()
                     .any(|candidate| candidate.ready && candidate.address == backend);
                 if leads_here && found.is_some() {

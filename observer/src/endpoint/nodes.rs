@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
-use super::{Endpoints, Identity, OwnNode, ServiceHit, Via};
+use super::{Endpoints, Identity, OwnNode, Place, ServiceHit, Via};
 use crate::objects::{Node, Protocol, Str, Versioned};
 use crate::time::Time;
 
@@ -155,6 +155,30 @@ impl Nodes {
 }
 
 impl Endpoints {
+    /// The name of the node that has `ip`, if both are known.
+    #[must_use]
+    pub fn node_at(&self, ip: IpAddr, at: Time) -> Option<Str> {
+        self.node(ip, at)?.name
+    }
+
+    /// The names of all nodes at `at`, in no order.
+    pub fn nodes(&self, at: Time) -> impl Iterator<Item = &Str> {
+        self.nodes.by_name.iter_at(at).map(|(name, _)| name)
+    }
+
+    /// Every address of a node in one family: those of its Node object, this node's interfaces. Empty where none is known.
+    #[must_use]
+    pub fn node_addresses(&self, name: &Str, ipv6: bool, at: Time) -> Vec<IpAddr> {
+        let node = self.nodes.by_name.at(name, at);
+        let told = node.into_iter().flat_map(|node| addresses(node));
+        let own = self.nodes.own_addresses.iter().copied();
+        let own = own.filter(|ip| self.nodes.is_own_name(Some(name)) && !ip.is_loopback());
+        let mut all: Vec<_> = told.chain(own).filter(|ip| ip.is_ipv6() == ipv6).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// The node that has `ip`; a hostNetwork pod's address is a node's even if no Node object says so.
     pub(super) fn node(&self, ip: IpAddr, at: Time) -> Option<NodeHit> {
         self.nodes.at(ip, at).or_else(|| {
@@ -193,9 +217,12 @@ impl Endpoints {
         at: Time,
     ) -> Option<ServiceHit> {
         if let Some((service, port)) = self.services.at_node_port(address.port(), protocol, at) {
-            let at_node = node.name.as_ref().filter(|_| !node.own);
+            let place = match &node.name {
+                Some(name) if !node.own => Place::Node(name),
+                _ => Place::ThisNode,
+            };
             return Some(ServiceHit {
-                backends: self.backends_of(service, port, Via::NodePort, address.is_ipv6(), at_node, at),
+                backends: self.backends_of(service, port, Via::NodePort, address.is_ipv6(), place, at),
                 service: Some(service.clone()),
                 via: Via::NodePort,
                 port: Some(port.into()),

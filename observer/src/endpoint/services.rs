@@ -20,7 +20,7 @@ use crate::time::Time;
 pub(super) struct Services {
     pub(super) by_name: Versioned<Name, Arc<Service>>,
     pub(super) slices: Versioned<Name, Arc<EndpointSlice>>,
-    /// Cluster, external and load balancer addresses → Services.
+    /// Cluster, external and load balancer addresses → Services; those of proxies in front of them too.
     by_address: HashMap<IpAddr, Vec<Name>>,
     by_node_port: HashMap<(u16, Protocol), Vec<Name>>,
     /// Services with a selector, by namespace.
@@ -67,7 +67,8 @@ impl Services {
 
     pub(super) fn set(&mut self, service: &Arc<Service>, at: Time) {
         let name = &service.name;
-        for &ip in service.cluster_ips.iter().chain(&service.external_ips) {
+        let translated = service.cluster_ips.iter().chain(&service.external_ips);
+        for &ip in translated.chain(&service.proxied_ips) {
             add(&mut self.by_address, ip, name);
         }
         self.cluster_ips.extend(&service.cluster_ips);
@@ -147,6 +148,14 @@ impl Services {
                 let has_port = find_port(service, address.port(), protocol).is_some();
                 (!has_port, &service.name)
             })
+    }
+
+    /// The Service before which a load balancer that is a proxy has this address.
+    pub(super) fn behind_proxy(&self, ip: IpAddr, at: Time) -> Option<&Arc<Service>> {
+        let names = self.by_address.get(&ip)?.iter();
+        names
+            .filter_map(|name| self.by_name.at(name, at))
+            .find(|service| service.proxied_ips.contains(&ip))
     }
 
     pub(super) fn at_node_port(

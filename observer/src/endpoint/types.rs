@@ -94,6 +94,17 @@ pub enum Via {
     HostPort,
 }
 
+/// Which node a Service's traffic policies ask for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Place<'a> {
+    /// This one.
+    ThisNode,
+    /// The node of that name: the client's for a cluster address, the dialled one for a node port.
+    Node(&'a Str),
+    /// It is not known which.
+    Anywhere,
+}
+
 /// One backend of a Service port.
 #[derive(Clone, Debug)]
 pub struct Backend {
@@ -105,7 +116,7 @@ pub struct Backend {
     pub ready: bool,
     /// It is on this node.
     pub local: bool,
-    /// A `Local` traffic policy keeps this node's clients from it.
+    /// A `Local` traffic policy keeps clients from it.
     pub excluded: bool,
 }
 

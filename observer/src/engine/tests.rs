@@ -6,6 +6,7 @@
 mod play;
 
 use crate::diagnosis::NodeState;
+use crate::objects::Scope;
 use crate::policy::tests::fixtures::{egress, ingress, rule};
 use play::{Play, pod_at};
 
@@ -254,4 +255,63 @@ fn a_conntrack_table_that_was_full_for_a_moment_keeps_a_policy_from_being_confir
         10_000.0,
         "4100 final shop/web>shop/api timeout left-source: policy-ingress possible",
     );
+}
+
+/// Service API: only `externalTrafficPolicy: Local` preserves the client's address; what a denied SYN looks like at the destination
+/// nobody saw.
+#[test]
+fn a_node_port_may_hide_the_client_until_the_destination_shows_it() {
+    let from_web = |play: &mut Play| {
+        play.load(ingress("shop/in", "app=api", &[rule(&["pods app=web"], &["TCP 8080"])]));
+        prove_hook(play);
+    };
+    let dials = |play: &mut Play| play.syn(0.0, "from-1", "10.0.0.1:40000>192.168.0.2:30080", 1);
+    let mut unseen = Play::new();
+    unseen.load_node_port();
+    from_web(&mut unseen);
+    dials(&mut unseen);
+    unseen.check_after(
+        3_000.0,
+        10_000.0,
+        "4000 final shop/web>svc shop/api=shop/api timeout left-source: undecidable undecidable",
+    );
+    let mut seen = Play::new();
+    seen.load_node_port();
+    from_web(&mut seen);
+    dials(&mut seen);
+    seen.syn(0.1, "to-2", "10.0.0.1:40000>10.0.0.2:8080", 1);
+    seen.check_after(
+        3_000.0,
+        10_000.0,
+        "4000 final shop/web>svc shop/api=shop/api timeout delivered: unanswered probable",
+    );
+}
+
+#[test]
+fn a_service_has_not_no_endpoints_while_they_cannot_be_read() {
+    let rejected = |play: &mut Play| {
+        play.remove_pod(0.0, "shop/api");
+        let flow = "10.0.0.1:40000>10.96.0.1:80";
+        play.syn(10_000.0, "from-1", flow, 1);
+        play.icmp(10_000.2, "from-1", flow, 1, (3, 3));
+    };
+    let mut known = Play::new();
+    rejected(&mut known);
+    known.check(
+        20_000.0,
+        "10005.2 final shop/web>svc shop/api rejected by path unknown: no-endpoints confirmed",
+    );
+    for (scope, cause) in [
+        (Scope::Addresses(vec![]), "undecidable undecidable"),
+        (Scope::Namespaces(vec!["shop".into()]), "undecidable undecidable"),
+        (Scope::Namespaces(vec!["other".into()]), "no-endpoints confirmed"),
+    ] {
+        let mut play = Play::new();
+        play.doubt(scope);
+        rejected(&mut play);
+        play.check(
+            20_000.0,
+            &format!("10005.2 final shop/web>svc shop/api rejected by path unknown: {cause}"),
+        );
+    }
 }

@@ -13,8 +13,12 @@ pub struct Service {
     pub cluster_ips: Vec<IpAddr>,
     /// `clusterIP: None`: its name leads to the pods themselves, at the port that is dialled.
     pub headless: bool,
-    /// `externalIPs` and the addresses in `status.loadBalancer`.
+    /// `externalIPs` and the addresses in `status.loadBalancer` that nodes translate (`ipMode: VIP`, the default).
     pub external_ips: Vec<IpAddr>,
+    /// The addresses in `status.loadBalancer` that nodes do not translate (`ipMode: Proxy`).
+    pub proxied_ips: Vec<IpAddr>,
+    /// `externalName` of a Service of that type: its name leads there, and it has no backends.
+    pub external_name: Option<Str>,
     /// The ports.
     pub ports: Vec<ServicePort>,
     /// Pods with these labels are its backends; `None`: somebody else writes its slices.

@@ -67,6 +67,27 @@ impl Policies {
         })
     }
 
+    /// What another reading would turn of the answer to a question, without the rest of its explanation.
+    #[must_use]
+    pub fn caveats(&self, question: &Question) -> Vec<Caveat> {
+        let decided = self.decide(question);
+        let mut caveats = Vec::new();
+        for (direction, answer) in [
+            (Direction::Egress, decided.egress.decision),
+            (Direction::Ingress, decided.ingress.decision),
+        ] {
+            if matches!(answer, Decision::Allowed | Decision::Denied)
+                && let Some(scene) = self.telling_scene(question, direction)
+                && scene.deciding(answer).is_none()
+            {
+                scene.caveats(question, &mut caveats);
+            }
+        }
+        caveats.sort_unstable();
+        caveats.dedup();
+        caveats
+    }
+
     fn explain_direction(
         &self,
         question: &Question,

@@ -338,6 +338,24 @@ impl Policies {
             .map(|doubt| (&doubt.why, &doubt.scope))
     }
 
+    /// Why the backends of a Service in `namespace` are not known, at some time from `from` to `until`: what cannot be read, or was
+    /// not loaded yet, may be one of its slices, of its pods, or another version of itself.
+    #[must_use]
+    pub fn backends_in_doubt(&self, namespace: &str, from: Time, until: Time) -> Option<&Undecidable> {
+        let here = |of: &[Str]| of.iter().any(|doubted| **doubted == *namespace);
+        let mut doubts = self.doubts(from, until);
+        let doubt = doubts.find(|(why, scope)| {
+            !matches!(why, Undecidable::ForeignPolicy { .. })
+                && match scope {
+                    Scope::Everything => true,
+                    Scope::Namespaces(of) => here(of),
+                    Scope::Addresses(of) => of.is_empty() || here(of),
+                    Scope::Subjects(_) => false,
+                }
+        });
+        doubt.map(|(why, _)| why)
+    }
+
     /// All versions of a namespace's policies that are remembered.
     pub(super) fn versions_of(&self, namespace: &str) -> &[Held] {
         self.spaces.get(namespace).map_or(&[], |space| &space.policies)

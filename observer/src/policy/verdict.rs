@@ -178,7 +178,7 @@ pub enum Undecidable {
     NotSynced,
     /// A hostNetwork pod may be meant, and it would matter.
     HostNetwork,
-    /// The source was rewritten on the way, and pod and node would be answered differently.
+    /// The source was rewritten on the way, or may have been, and it and the node would be answered differently.
     SourceRewritten,
     /// A named port on a destination that is not known to be a pod.
     NamedPort,

@@ -1,9 +1,13 @@
 //! The answer to a query: a verdict for every source and destination, and what they make together.
 
+use std::net::IpAddr;
+
+use super::aims::{Aim, Pair};
 use super::hints::hints;
-use super::resolve::{Aim, Error, Pair, plan};
+use super::resolve::{Error, plan};
 use super::target::Query;
-use crate::policy::{Decision, Question, Undecidable, Verdict, combine, combine_open};
+use crate::diagnosis::words;
+use crate::policy::{Caveat, Decision, Question, Undecidable, Verdict, combine, combine_open};
 use crate::world::World;
 
 /// What the policies say of a query.
@@ -89,9 +93,14 @@ pub fn ask(world: &World, query: &Query) -> Result<Answer, Error> {
     let mut notes = plan.notes;
     let pairs = plan.pairs.len();
     // An explanation costs twenty times what an answer does, and one tells for all that are alike.
+    let mut caveats = Vec::new();
     if alike(world, &plan.pairs) {
+        caveats = all_caveats(world, &plan.pairs);
         plan.pairs.truncate(1);
-        plan.pairs.iter_mut().for_each(|pair| pair.aims.truncate(1));
+        for pair in &mut plan.pairs {
+            pair.aims.truncate(1);
+            pair.other_family.clear();
+        }
     }
     let each: Vec<Judged> = plan
         .pairs
@@ -103,7 +112,12 @@ pub fn ask(world: &World, query: &Query) -> Result<Answer, Error> {
         pairs,
         notes: Vec::new(),
     };
-    notes.extend(hints(answer.telling()));
+    // What another reading would turn for others only is said of those.
+    let told = &answer.each[0].verdict.caveats;
+    for (caveat, who) in caveats.iter().filter(|(caveat, _)| !told.contains(caveat)) {
+        notes.push(format!("{who}: {}", words::caveat(*caveat)));
+    }
+    notes.extend(hints(world, answer.telling()));
     Ok(Answer { notes, ..answer })
 }
 
@@ -118,14 +132,52 @@ fn alike(world: &World, pairs: &[Pair]) -> bool {
         return false;
     };
     let expected = said(first);
-    // A Service without a backend has no question, and an answer of its own.
-    pairs.iter().all(|pair| pair.backends > 0)
+    // A Service without a backend has no question, and an answer of its own; where a node may stand in for the source, there is more
+    // to ask.
+    let plain = |pair: &Pair| pair.backends > 0 && pair.aims.iter().all(|aim| aim.entry.is_none());
+    pairs.iter().all(plain)
         && std::iter::once(second)
             .chain(questions)
             .all(|question| said(question) == expected)
 }
 
-fn judge_pair(world: &World, pair: Pair, notes: &mut Vec<String>) -> Judged {
+/// Every caveat that some answer has, with the first that has it.
+fn all_caveats(world: &World, pairs: &[Pair]) -> Vec<(Caveat, String)> {
+    let mut found: Vec<(Caveat, String)> = Vec::new();
+    for pair in pairs {
+        for aim in &pair.aims {
+            for caveat in aim
+                .questions
+                .iter()
+                .flat_map(|question| world.policies().caveats(question))
+            {
+                if !found.iter().any(|(known, _)| *known == caveat) {
+                    found.push((caveat, format!("{} → {}", pair.source, aim.name)));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn judge_pair(world: &World, mut pair: Pair, notes: &mut Vec<String>) -> Judged {
+    let other_family = std::mem::take(&mut pair.other_family);
+    let judged = judge_one_family(world, pair, notes);
+    if let Some(question) = other_family.first().and_then(|aim| aim.questions.first()) {
+        let family = family(question);
+        // What there is to say of these pods was said.
+        let each = other_family
+            .into_iter()
+            .map(|aim| judge_aim(world, &judged.source, aim, &mut Vec::new()).verdict);
+        let over_it = combine(each).decision;
+        if over_it != judged.verdict.decision {
+            notes.push(differing(family, &judged.source, &judged.destination, over_it));
+        }
+    }
+    judged
+}
+
+fn judge_one_family(world: &World, pair: Pair, notes: &mut Vec<String>) -> Judged {
     let mut backends: Vec<Judged> = pair
         .aims
         .into_iter()
@@ -144,8 +196,10 @@ fn judge_pair(world: &World, pair: Pair, notes: &mut Vec<String>) -> Judged {
             ..only
         };
     }
+    let verdicts = backends.iter().map(|backend| backend.verdict.clone());
     Judged {
-        verdict: combine(backends.iter().map(|backend| backend.verdict.clone())),
+        verdict: combine_open(verdicts, &Undecidable::BackendUnknown)
+            .unwrap_or_else(|| Verdict::undecidable(pair.nowhere)),
         source: pair.source,
         destination: pair.destination,
         question: backends.first().and_then(|backend| backend.question.clone()),
@@ -154,15 +208,17 @@ fn judge_pair(world: &World, pair: Pair, notes: &mut Vec<String>) -> Judged {
 }
 
 fn judge_aim(world: &World, source: &str, aim: Aim, notes: &mut Vec<String>) -> Judged {
-    let policies = world.policies();
-    let verdicts = aim.questions.iter().map(|question| policies.judge(question));
-    let verdict =
-        combine_open(verdicts, &Undecidable::NoAddress).unwrap_or_else(|| Verdict::undecidable(Undecidable::NoTarget));
+    let verdict = combine_open(
+        aim.questions
+            .iter()
+            .map(|question| world.judge_by(question, question.at, aim.entry)),
+        &Undecidable::NoAddress,
+    )
+    .unwrap_or_else(|| Verdict::undecidable(Undecidable::NoTarget));
     if let Some(other) = &aim.other_family {
-        let decision = policies.decide(other).decision();
+        let decision = world.policies().decide(other).decision();
         if decision != verdict.decision {
-            let family = if other.source.address.is_ipv6() { "IPv6" } else { "IPv4" };
-            notes.push(format!("over {family}, {source} → {} is {}", aim.name, decision.code()));
+            notes.push(differing(family(other), source, &aim.name, decision));
         }
     }
     Judged {
@@ -172,4 +228,16 @@ fn judge_aim(world: &World, source: &str, aim: Aim, notes: &mut Vec<String>) -> 
         question: aim.questions.into_iter().next(),
         backends: Vec::new(),
     }
+}
+
+/// The address family of a question.
+fn family(question: &Question) -> &'static str {
+    match question.destination.address {
+        IpAddr::V4(_) => "IPv4",
+        IpAddr::V6(_) => "IPv6",
+    }
+}
+
+fn differing(family: &str, source: &str, destination: &str, decision: Decision) -> String {
+    format!("over {family}, {source} → {destination} is {}", decision.code())
 }

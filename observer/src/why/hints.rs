@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use super::ask::Judged;
 use crate::objects::Protocol;
 use crate::policy::{Decision, Undecidable, Who};
+use crate::world::World;
 
 /// The port of DNS.
 const DNS: u16 = 53;
 
 /// The clauses that an answer for one source and one destination wants.
-pub(super) fn hints(one: &Judged) -> impl Iterator<Item = String> {
-    [half(one), dns(one), localhost(one), own_node(one)]
+pub(super) fn hints(world: &World, one: &Judged) -> impl Iterator<Item = String> {
+    [half(one), dns(one), localhost(one), own_node(one), no_nodes(world, one)]
         .into_iter()
         .flatten()
 }
@@ -86,6 +87,37 @@ fn own_node(one: &Judged) -> Option<String> {
             pod.name
         )
     })
+}
+
+/// Without Node objects a node is an address like any other, and what is denied may be a pod's own node.
+fn no_nodes(world: &World, one: &Judged) -> Option<String> {
+    let question = one.question.as_ref()?;
+    let ends = [
+        (&question.source, &question.destination),
+        (&question.destination, &question.source),
+    ];
+    let (pod, address) = ends.into_iter().find_map(|(pod, other)| match (&pod.who, &other.who) {
+        (Who::Pod(pod), Who::External) if is_private(other.address) => Some((pod, other.address)),
+        _ => None,
+    })?;
+    let denied = one.verdict.decision == Decision::Denied;
+    (denied && world.endpoints().nodes(question.at).next().is_none()).then(|| {
+        format!(
+            "no Node is among the objects: if {address} is the node of pod {}, no NetworkPolicy keeps them apart",
+            pod.name
+        )
+    })
+}
+
+/// Where nodes' addresses mostly are (RFC 1918, RFC 6598, RFC 4193).
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            address.is_private() || (first == 100 && second & 0xc0 == 64)
+        }
+        IpAddr::V6(address) => address.is_unique_local(),
+    }
 }
 
 fn is_link_local(address: IpAddr) -> bool {

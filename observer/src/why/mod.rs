@@ -9,12 +9,12 @@
 //! Pure, as the `World` that it asks: the time is part of the query. It owns what a name means and how the answers for several
 //! pods make one. It does not own what the policies say (`policy/`) nor where objects come from (`cluster/`).
 
+mod aims;
 mod ask;
 mod hints;
 mod manifest;
 mod patch;
 mod perhaps;
-mod places;
 mod record;
 mod resolve;
 mod services;

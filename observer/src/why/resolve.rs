@@ -8,15 +8,15 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::places::places;
+use super::aims::{Aim, Behind, Landing, Pair};
 use super::services::usable;
 use super::target::{PortRef, Query, Target};
 use crate::diagnosis::words;
-use crate::endpoint::{Backend, Endpoint, Identity, Via};
-use crate::objects::{Name, Pod, Protocol, Service, Workload};
-use crate::policy::{Party, Question, Who};
+use crate::endpoint::{Endpoint, Identity, Place, ServiceHit, Via};
+use crate::objects::{Name, Pod, Protocol, Service, Str, Workload};
+use crate::policy::{Undecidable, Who};
 use crate::time::Time;
-use crate::world::{World, who};
+use crate::world::{Entry, World, who};
 
 /// Why a query cannot be answered.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -55,36 +55,6 @@ pub(super) struct Plan {
     pub(super) notes: Vec<String>,
 }
 
-/// One source and one destination.
-#[derive(Debug)]
-pub(super) struct Pair {
-    pub(super) source: String,
-    pub(super) destination: String,
-    /// Where it may lead: one, or one for each backend of a Service.
-    pub(super) aims: Vec<Aim>,
-    /// How many those are.
-    pub(super) backends: usize,
-}
-
-/// One place where it may lead.
-#[derive(Debug)]
-pub(super) struct Aim {
-    pub(super) name: String,
-    /// One, or one for each place where a pod without an address may come to be. Never empty.
-    pub(super) questions: Vec<Question>,
-    /// The same over the other address family, where both have one.
-    pub(super) other_family: Option<Question>,
-}
-
-impl Pair {
-    /// Everything that is asked about it, over both address families.
-    pub(super) fn questions(&self) -> impl Iterator<Item = &Question> {
-        self.aims
-            .iter()
-            .flat_map(|aim| aim.questions.iter().chain(&aim.other_family))
-    }
-}
-
 /// One side, resolved.
 #[derive(Clone, Debug)]
 pub(super) struct End {
@@ -96,17 +66,17 @@ pub(super) struct End {
 
 enum Goal {
     End(End),
-    Service(Arc<Service>, Option<IpAddr>),
+    Service(Arc<Service>, Option<Dialled>),
     /// A node port or host port.
-    Port(SocketAddr, Vec<Backend>),
+    Port(SocketAddr, ServiceHit),
 }
 
-/// A destination with its port.
-pub(super) struct Landing {
-    pub(super) end: End,
-    pub(super) port: u16,
-    pub(super) protocol: Protocol,
-    pub(super) dialled: Option<SocketAddr>,
+/// An address of a Service.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dialled {
+    pub(super) ip: IpAddr,
+    pub(super) via: Via,
+    pub(super) entry: Option<Entry>,
 }
 
 /// Everything that has to be asked.
@@ -172,12 +142,25 @@ impl Resolving<'_> {
         };
         let address = SocketAddr::new(ip, port);
         let endpoint = self.endpoint(address, self.query.protocol.unwrap_or_default());
-        Ok(vec![match &endpoint.identity {
+        Ok(vec![match endpoint.identity {
             Identity::Service(hit) => match (&hit.service, hit.via) {
-                (Some(service), Via::ClusterIp | Via::External) => Goal::Service(service.clone(), Some(ip)),
-                _ => Goal::Port(address, hit.backends.clone()),
+                (Some(service), Via::ClusterIp | Via::External) => {
+                    let entry = Entry::of(ip, &hit);
+                    let via = hit.via;
+                    Goal::Service(service.clone(), Some(Dialled { ip, via, entry }))
+                }
+                _ => Goal::Port(address, hit),
             },
-            _ => Goal::End(self.whoever(&endpoint)),
+            _ => {
+                if let Some(service) = self.world.endpoints().behind_proxy(ip, self.at) {
+                    self.notes.push(format!(
+                        "{ip} is a load balancer before svc {} that nodes do not translate (ipMode: Proxy): only the way to it is \
+                         judged, and what comes out of it is another connection",
+                        service.name
+                    ));
+                }
+                Goal::End(self.whoever(&endpoint))
+            }
         }])
     }
 
@@ -230,7 +213,7 @@ impl Resolving<'_> {
         }
     }
 
-    fn pod(&mut self, pod: &Arc<Pod>) -> End {
+    pub(super) fn pod(&mut self, pod: &Arc<Pod>) -> End {
         if pod.phase.is_over() {
             self.notes
                 .push(format!("pod {} has ended: it is judged as when it ran", pod.name));
@@ -271,34 +254,80 @@ impl Resolving<'_> {
     }
 
     fn pair(&mut self, source: &End, goal: &Goal) -> Result<Pair, Error> {
-        let (destination, landings) = match goal {
+        let behind = match goal {
             Goal::End(end) => {
                 let (port, protocol) = self.port_of(end)?;
-                let landing = Landing {
-                    end: end.clone(),
-                    port,
-                    protocol,
-                    dialled: None,
-                };
-                (shown(&end.name, port, protocol), vec![landing])
+                Behind {
+                    destination: shown(&end.name, port, protocol),
+                    landings: vec![Landing {
+                        end: end.clone(),
+                        port,
+                        protocol,
+                        dialled: None,
+                        entry: None,
+                    }],
+                    other_family: Vec::new(),
+                    nowhere: Undecidable::NoTarget,
+                }
             }
             Goal::Service(service, address) => self.behind(source, service, *address)?,
-            Goal::Port(address, backends) => {
-                let protocol = self.query.protocol.unwrap_or_default();
-                let name = shown(&address.ip().to_string(), address.port(), protocol);
-                let landings = usable(backends.iter())
-                    .map(|backend| self.landing(backend, protocol, Some(*address)))
-                    .collect();
-                (name, landings)
-            }
+            Goal::Port(address, hit) => self.behind_port(source, *address, hit),
         };
-        let aims = landings.iter().map(|landing| self.aim(source, landing));
+        let mut aims = |landings: &[Landing]| -> Vec<Aim> {
+            let each = landings.iter().map(|landing| self.aim(source, landing));
+            each.collect()
+        };
         Ok(Pair {
-            backends: landings.len(),
-            aims: aims.collect(),
+            backends: behind.landings.len(),
+            aims: aims(&behind.landings),
+            other_family: aims(&behind.other_family),
             source: source.name.clone(),
-            destination,
+            destination: behind.destination,
+            nowhere: behind.nowhere,
         })
+    }
+
+    /// What is behind a port of a node. A node's own pods are let through to every backend, whatever the traffic policy.
+    fn behind_port(&mut self, source: &End, address: SocketAddr, hit: &ServiceHit) -> Behind {
+        let protocol = self.query.protocol.unwrap_or_default();
+        let home = node_of(source).cloned();
+        let from_there = home.is_some() && home == self.world.endpoints().node_at(address.ip(), self.at);
+        let port = hit.service.as_ref().and_then(|service| {
+            let mut ports = service.ports.iter();
+            let port = ports.find(|port| port.node_port == Some(address.port()) && port.protocol == protocol)?;
+            Some((service, port))
+        });
+        let backends = match port.filter(|_| from_there) {
+            Some((service, port)) => {
+                let (ipv6, all) = (address.is_ipv6(), Place::Anywhere);
+                let endpoints = self.world.endpoints();
+                endpoints.backends_of(service, port, hit.via, ipv6, all, self.at)
+            }
+            None => hit.backends.clone(),
+        };
+        let entry = Entry::of(address.ip(), hit);
+        let landings: Vec<_> = usable(backends.iter())
+            .map(|backend| self.landing(backend, protocol, Some(address), entry))
+            .collect();
+        let nowhere = hit
+            .service
+            .as_ref()
+            .map_or(Undecidable::NoTarget, |service| self.nowhere(service));
+        if let (true, Undecidable::NoTarget, Some(service)) = (landings.is_empty(), &nowhere, &hit.service) {
+            let local = if service.external_local {
+                " on that node (externalTrafficPolicy: Local)"
+            } else {
+                ""
+            };
+            self.notes
+                .push(format!("svc {} has no ready backend{local}", service.name));
+        }
+        Behind {
+            destination: shown(&address.ip().to_string(), address.port(), protocol),
+            landings,
+            other_family: Vec::new(),
+            nowhere,
+        }
     }
 
     /// The port of a destination that is no Service.
@@ -329,69 +358,14 @@ impl Resolving<'_> {
         found.dedup();
         only(&found, &end.name, has)
     }
+}
 
-    fn aim(&mut self, source: &End, landing: &Landing) -> Aim {
-        let (to, at) = (&landing.end, self.at);
-        let question = |from_address: IpAddr, to_address: IpAddr| Question {
-            source: Party {
-                address: from_address,
-                who: source.who.clone(),
-            },
-            destination: Party {
-                address: to_address,
-                who: to.who.clone(),
-            },
-            port: landing.port,
-            protocol: landing.protocol,
-            dialled: landing.dialled,
-            at,
-        };
-        let name = shown(&to.name, landing.port, landing.protocol);
-        let mut apart = false;
-        let (questions, other_family) = if source.addresses.is_empty() || to.addresses.is_empty() {
-            let (from, to) = (self.places_of(source, to), self.places_of(to, source));
-            let (first_from, first_to) = (from[0], to[0]);
-            // Ingress asks for the source's address only, egress for the destination's.
-            let sources = from.iter().map(|ip| question(*ip, first_to));
-            let destinations = to.iter().skip(1).map(|ip| question(first_from, *ip));
-            (sources.chain(destinations).collect(), None)
-        } else {
-            let mut common = to.addresses.iter().filter_map(|to| {
-                let mut from = source.addresses.iter();
-                from.find(|from| from.is_ipv4() == to.is_ipv4())
-                    .map(|from| (*from, *to))
-            });
-            // Without a family in common nothing connects, and still each side's policies say something of the other's address.
-            let one_family = common.next();
-            let (from, to) = one_family.unwrap_or((source.addresses[0], to.addresses[0]));
-            let other = common.next().map(|(from, to)| question(from, to));
-            apart = one_family.is_none();
-            (vec![question(from, to)], other)
-        };
-        if apart {
-            self.notes.push(format!(
-                "{} and {} have no address family in common: nothing can connect, whatever the policies say",
-                source.name, to.name
-            ));
-        }
-        Aim {
-            name,
-            questions,
-            other_family,
-        }
-    }
-
-    /// Its addresses, never none; without one, a place for every answer that the other side's policies can give.
-    fn places_of(&self, end: &End, other: &End) -> Vec<IpAddr> {
-        if !end.addresses.is_empty() {
-            return end.addresses.clone();
-        }
-        let blocks = match &other.who {
-            Who::Pod(pod) => self.world.policies().blocks_of(&pod.name.namespace, self.at),
-            _ => Vec::new(),
-        };
-        let has = |ipv6: bool| other.addresses.is_empty() || other.addresses.iter().any(|ip| ip.is_ipv6() == ipv6);
-        places(&blocks, has(false), has(true))
+/// The node that a source is on, or is.
+pub(super) fn node_of(end: &End) -> Option<&Str> {
+    match &end.who {
+        Who::Pod(pod) => pod.node.as_ref(),
+        Who::Node { node, .. } => node.as_ref(),
+        Who::External | Who::Unknown | Who::Rewritten { .. } => None,
     }
 }
 

@@ -3,11 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::resolve::{End, Error, Landing, Resolving, only, shown};
+use super::aims::{Behind, Landing};
+use super::resolve::{Dialled, End, Error, Resolving, node_of, only, shown};
 use super::target::PortRef;
-use crate::endpoint::Backend;
+use crate::endpoint::{Backend, Place, Via};
 use crate::objects::{Protocol, Service, ServicePort, TargetPort};
-use crate::policy::Who;
+use crate::policy::{Undecidable, Who};
+use crate::world::Entry;
 
 impl Resolving<'_> {
     /// Where a Service leads this source.
@@ -15,9 +17,20 @@ impl Resolving<'_> {
         &mut self,
         source: &End,
         service: &Arc<Service>,
-        address: Option<IpAddr>,
-    ) -> Result<(String, Vec<Landing>), Error> {
+        address: Option<Dialled>,
+    ) -> Result<Behind, Error> {
         let who = format!("svc {}", service.name);
+        let nowhere = |destination: String| Behind {
+            destination,
+            landings: Vec::new(),
+            other_family: Vec::new(),
+            nowhere: Undecidable::NoTarget,
+        };
+        if let Some(name) = &service.external_name {
+            let note = format!("{who} is of type ExternalName: its name leads to {name}, not to pods of its own");
+            self.notes.push(note);
+            return Ok(nowhere(who));
+        }
         let number = match self.query.port {
             Some(PortRef::Number(number)) => Some(number),
             _ => None,
@@ -45,7 +58,7 @@ impl Resolving<'_> {
             (_, Some(number)) => {
                 let protocol = self.query.protocol.unwrap_or_default();
                 self.notes.push(format!("{who} has no port {number}/{protocol}"));
-                return Ok((shown(&who, number, protocol), Vec::new()));
+                return Ok(nowhere(shown(&who, number, protocol)));
             }
             (several, None) => {
                 let found: Vec<_> = several.iter().map(|port| (port.port, port.protocol)).collect();
@@ -55,65 +68,82 @@ impl Resolving<'_> {
                     &who,
                     has.map(|port| (port.port, port.protocol, Some(&*port.name))),
                 )?;
-                return Ok((who, Vec::new()));
+                return Ok(nowhere(who));
             }
         };
-        let name = shown(&who, port.port, port.protocol);
-        let landings = self.landings(source, service, &port, address, number.filter(|_| service.headless));
-        if landings.is_empty() {
-            self.notes.push(format!(
-                "{who} has no ready backend for port {}/{}",
-                port.port, port.protocol
-            ));
+        let mut families = self.landings(source, service, &port, address).into_iter();
+        let behind = Behind {
+            destination: shown(&who, port.port, port.protocol),
+            landings: families.next().unwrap_or_default(),
+            other_family: families.next().unwrap_or_default(),
+            nowhere: self.nowhere(service),
+        };
+        if behind.landings.is_empty() {
+            self.explain_nowhere(source, service, &port, address, &behind);
         }
-        Ok((name, landings))
+        Ok(behind)
     }
 
-    /// `as_dialled`: of a headless Service, whose name leads to the pods without translation of the port.
+    /// Why a Service that leads nowhere cannot be judged: what is behind it may only be missing among what could be read.
+    pub(super) fn nowhere(&self, service: &Service) -> Undecidable {
+        let policies = self.world.policies();
+        let doubt = policies.backends_in_doubt(&service.name.namespace, self.at, self.at);
+        doubt.cloned().unwrap_or(Undecidable::NoTarget)
+    }
+
+    /// What a Service's port leads to, for each address family that the source can use and that leads anywhere. Of a headless
+    /// Service the name leads to the pods, at the port that is dialled.
     fn landings(
         &mut self,
         source: &End,
         service: &Service,
         port: &ServicePort,
-        address: Option<IpAddr>,
-        as_dialled: Option<u16>,
-    ) -> Vec<Landing> {
-        let known: Vec<Option<IpAddr>> = match address {
-            Some(address) => vec![Some(address)],
-            None if service.cluster_ips.is_empty() => vec![None, None],
-            None => service.cluster_ips.iter().copied().map(Some).collect(),
-        };
-        for (index, dialled) in known.into_iter().enumerate() {
-            let ipv6 = dialled.map_or(index == 1, |dialled| dialled.is_ipv6());
-            let reachable = source.addresses.is_empty() || source.addresses.iter().any(|ip| ip.is_ipv6() == ipv6);
-            if !reachable {
+        address: Option<Dialled>,
+    ) -> Vec<Vec<Landing>> {
+        let via = address.map_or(Via::ClusterIp, |address| address.via);
+        let entry = address.and_then(|address| address.entry);
+        let place = node_of(source).map_or(Place::Anywhere, Place::Node);
+        let translated = (!service.headless).then_some(port);
+        // Pods without an address may get one of any family.
+        let mut unaddressed = self.world.endpoints().unaddressed(service, translated, self.at);
+        let mut families = Vec::new();
+        for dialled in addresses(service, address) {
+            let (ipv6, ip) = dialled;
+            if !is_of_family(source, ipv6) {
                 continue;
             }
-            let mut backends = self.world.endpoints().backends(service, port, ipv6, self.at);
-            if let (true, Who::Pod(client)) = (service.internal_local, &source.who) {
-                // Only backends on the client's node are used; without the names nothing is known to be elsewhere.
-                backends.retain(|backend| {
-                    let node = backend.pod.as_ref().and_then(|pod| pod.node.as_ref());
-                    node.is_none() || client.node.is_none() || node == client.node.as_ref()
+            let endpoints = self.world.endpoints();
+            let backends = match translated {
+                Some(port) => endpoints.backends_of(service, port, via, ipv6, place, self.at),
+                None => endpoints.named(service, port.port, ipv6, self.at),
+            };
+            let dialled = ip.map(|ip| SocketAddr::new(ip, port.port));
+            let mut landings: Vec<_> = usable(backends.iter())
+                .map(|backend| self.landing(backend, port.protocol, dialled, entry))
+                .collect();
+            for (pod, number) in std::mem::take(&mut unaddressed) {
+                landings.push(Landing {
+                    end: self.pod(&pod),
+                    port: number.unwrap_or(port.port),
+                    protocol: port.protocol,
+                    dialled,
+                    entry,
                 });
             }
-            for backend in &mut backends {
-                if let Some(number) = as_dialled {
-                    backend.address.set_port(number);
-                }
-            }
-            let dialled = dialled.map(|ip| SocketAddr::new(ip, port.port));
-            let landings: Vec<_> = usable(backends.iter())
-                .map(|backend| self.landing(backend, port.protocol, dialled))
-                .collect();
             if !landings.is_empty() {
-                return landings;
+                families.push(landings);
             }
         }
-        Vec::new()
+        families
     }
 
-    pub(super) fn landing(&mut self, backend: &Backend, protocol: Protocol, dialled: Option<SocketAddr>) -> Landing {
+    pub(super) fn landing(
+        &mut self,
+        backend: &Backend,
+        protocol: Protocol,
+        dialled: Option<SocketAddr>,
+        entry: Option<Entry>,
+    ) -> Landing {
         let end = match &backend.pod {
             Some(pod) => End {
                 name: pod.name.to_string(),
@@ -130,8 +160,63 @@ impl Resolving<'_> {
             port: backend.address.port(),
             protocol,
             dialled: dialled.filter(|dialled| *dialled != backend.address),
+            entry,
         }
     }
+
+    /// Says why a port of a Service leads this source nowhere.
+    fn explain_nowhere(
+        &mut self,
+        source: &End,
+        service: &Service,
+        port: &ServicePort,
+        address: Option<Dialled>,
+        behind: &Behind,
+    ) {
+        if behind.nowhere != Undecidable::NoTarget {
+            // The reason says it.
+            return;
+        }
+        let who = format!("svc {}", service.name);
+        let endpoints = self.world.endpoints();
+        let mut families = addresses(service, address).into_iter();
+        let note = if !families.any(|(ipv6, _)| is_of_family(source, ipv6)) {
+            format!(
+                "{} and {who} have no address family in common: nothing can connect, whatever the policies say",
+                source.name
+            )
+        } else if service.selector.is_none() && !endpoints.knows_backends(service) {
+            format!("{who} has no selector, and no EndpointSlice tells what is behind it (v1 Endpoints are not read)")
+        } else {
+            let local = service.internal_local && address.is_none_or(|address| address.via == Via::ClusterIp);
+            let node = node_of(source).filter(|_| local && !service.headless);
+            let there = node.map_or_else(String::new, |node| {
+                format!(" on node {node} (internalTrafficPolicy: Local)")
+            });
+            format!(
+                "{who} has no ready backend for port {}/{}{there}",
+                port.port, port.protocol
+            )
+        };
+        self.notes.push(note);
+    }
+}
+
+/// The families by which a Service is reached, with the address that is dialled; without one where manifests leave it to the API
+/// server, and for a headless Service.
+fn addresses(service: &Service, dialled: Option<Dialled>) -> Vec<(bool, Option<IpAddr>)> {
+    match dialled {
+        Some(dialled) => vec![(dialled.ip.is_ipv6(), Some(dialled.ip))],
+        None if service.cluster_ips.is_empty() => vec![(false, None), (true, None)],
+        None => {
+            let each = service.cluster_ips.iter();
+            each.map(|ip| (ip.is_ipv6(), Some(*ip))).collect()
+        }
+    }
+}
+
+fn is_of_family(end: &End, ipv6: bool) -> bool {
+    end.addresses.is_empty() || end.addresses.iter().any(|ip| ip.is_ipv6() == ipv6)
 }
 
 /// The backends that connections are sent to.

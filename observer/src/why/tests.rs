@@ -14,6 +14,7 @@ use crate::world::World;
 mod json;
 mod names;
 mod recognised;
+mod services;
 mod written;
 
 const NOW: Time = Time(2_000_000_000_000_000_000);

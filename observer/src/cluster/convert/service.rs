@@ -67,12 +67,15 @@ pub(super) fn convert(given: &core::Service, findings: &mut Findings) -> Option<
         .as_ref()
         .filter(|selector| !selector.is_empty() && !is_name)
         .map(|selector| metadata::labels(Some(selector), at.key("selector"), findings));
+    let (external_ips, proxied_ips) = external_ips(given, spec, findings);
     let internal = at.key("internalTrafficPolicy");
     let external = at.key("externalTrafficPolicy");
     Some(Service {
         cluster_ips: if is_name { Vec::new() } else { cluster_ips },
         headless,
-        external_ips: external_ips(given, spec, findings),
+        external_ips,
+        proxied_ips,
+        external_name: spec.external_name.as_deref().filter(|_| is_name).map(intern),
         ports,
         selector,
         internal_local: is_local(spec.internal_traffic_policy.as_deref(), internal, findings),
@@ -117,10 +120,15 @@ fn cluster_ips(spec: &core::ServiceSpec, findings: &mut Findings) -> (Vec<IpAddr
     (ips, false)
 }
 
-fn external_ips(given: &core::Service, spec: &core::ServiceSpec, findings: &mut Findings) -> Vec<IpAddr> {
+/// The addresses beyond the cluster's own that nodes translate, and those that only a load balancer does.
+fn external_ips(
+    given: &core::Service,
+    spec: &core::ServiceSpec,
+    findings: &mut Findings,
+) -> (Vec<IpAddr>, Vec<IpAddr>) {
     let at = At::ROOT.key("spec");
     let at = at.key("externalIPs");
-    let mut ips = Vec::new();
+    let (mut ips, mut proxied) = (Vec::new(), Vec::new());
     for (index, text) in spec.external_ips.iter().flatten().enumerate() {
         ips.extend(ip(text, at.index(index), findings));
     }
@@ -133,10 +141,17 @@ fn external_ips(given: &core::Service, spec: &core::ServiceSpec, findings: &mut 
         if let Some(text) = ingress.ip.as_deref().filter(|ip| !ip.is_empty()) {
             let at = at.index(index);
             let ip = ip(text, at.key("ip"), findings);
-            ips.extend(ip.filter(|ip| !ips.contains(ip)));
+            // "Setting this to Proxy indicates that traffic is delivered to the node or pod with the destination set to the
+            // node's IP and node port or the pod's IP and port" (LoadBalancerIngress): nodes let it leave to the balancer.
+            let list = match ingress.ip_mode.as_deref() {
+                Some("Proxy") => &mut proxied,
+                _ => &mut ips,
+            };
+            list.extend(ip.filter(|ip| !list.contains(ip)));
         }
     }
-    ips
+    proxied.retain(|ip| !ips.contains(ip));
+    (ips, proxied)
 }
 
 fn ports(spec: &core::ServiceSpec, type_: &str, findings: &mut Findings) -> Vec<ServicePort> {

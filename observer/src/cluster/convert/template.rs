@@ -1,4 +1,4 @@
-//! Workload → the pod that it would make. Leniently: what is wrong with a workload is not the observer's to say.
+//! Workload → the pod that it would make, when it runs. Leniently: what is wrong with a workload is not the observer's to say.
 
 use k8s_openapi::api::core::v1 as core;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::metadata;
 use super::pod;
 use crate::cluster::findings::Findings;
 use crate::cluster::strings::intern;
-use crate::objects::{Pod, Workload};
+use crate::objects::{Phase, Pod, Workload};
 
 /// The kinds that make pods, and where their template is.
 const WORKLOADS: [(&str, &str, &str); 7] = [
@@ -43,6 +43,8 @@ pub(super) fn pod(version: &str, kind: &str, value: &Value) -> Option<Pod> {
     let mut findings = Findings::default();
     let pod = pod::convert(&given, &mut findings).filter(|_| findings.errors.is_empty())?;
     Some(Pod {
+        phase: Phase::Running,
+        ready: true,
         workload: Some(Workload {
             kind: intern(kind),
             name: name.name,

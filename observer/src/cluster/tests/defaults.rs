@@ -290,13 +290,15 @@ fn services() {
     assert!(headless.cluster_ips.is_empty() && headless.ports.is_empty() && headless.publish_not_ready);
     let named = service_of("{type: ExternalName, externalName: example.org, selector: {app: x}}");
     assert!(named.cluster_ips.is_empty() && named.selector.is_none());
+    assert_eq!(named.external_name.as_deref(), Some("example.org"));
 
     let open = service(
         "{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {type: LoadBalancer, clusterIP: 10.96.0.1, externalIPs: [192.0.2.1],
           externalTrafficPolicy: Local, internalTrafficPolicy: Local, ports: [{port: 80, nodePort: 30080}]},
-          status: {loadBalancer: {ingress: [{ip: 198.51.100.1}, {hostname: lb.example}, {ip: 192.0.2.1}]}}}",
+          status: {loadBalancer: {ingress: [{ip: 198.51.100.1, ipMode: VIP}, {hostname: lb.example}, {ip: 192.0.2.1}, {ip: 198.51.100.9, ipMode: Proxy}]}}}",
     );
     assert_eq!(addresses(&open.external_ips), ["192.0.2.1", "198.51.100.1"]);
+    assert_eq!(addresses(&open.proxied_ips), ["198.51.100.9"]);
     assert!(open.internal_local && open.external_local);
     assert_eq!(open.ports[0].node_port, Some(30080));
 }

@@ -49,7 +49,7 @@ pub(crate) fn open_answer(reason: &Undecidable) -> String {
             "a hostNetwork pod may be meant, and whether policies hold for those is up to the CNI"
         }
         Undecidable::SourceRewritten => {
-            "the source address was rewritten on the way, and the policies answer differently for the pod and for the node"
+            "a node's address may stand in for the source's on the way, and the policies answer differently for the two"
         }
         Undecidable::NamedPort => "a rule names its port, and what that name means at this destination is not known",
         Undecidable::PeerUnknown => "nobody can be named for an address, and the policies depend on who it is",

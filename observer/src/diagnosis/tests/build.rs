@@ -321,6 +321,8 @@ impl Build {
             cluster_ips: vec![address],
             headless: false,
             external_ips: Vec::new(),
+            proxied_ips: Vec::new(),
+            external_name: None,
             ports: vec![ServicePort {
                 name: "http".into(),
                 port: 80,

@@ -57,6 +57,8 @@ fn service(name: &str, address: &str, ports: &[(&str, u16, TargetPort)]) -> Serv
         cluster_ips: address.split(' ').filter(|a| !a.is_empty()).map(ip).collect(),
         headless: false,
         external_ips: vec![],
+        proxied_ips: vec![],
+        external_name: None,
         ports: ports
             .iter()
             .map(|(name, port, target)| ServicePort {

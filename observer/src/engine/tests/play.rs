@@ -13,7 +13,7 @@ use crate::diagnosis::NodeState;
 use crate::endpoint::{Endpoint, Identity, OwnNode};
 use crate::engine::{Diagnosed, Engine, Input};
 use crate::objects::{
-    Change, Kind, Labels, NetworkPolicy, Node, Object, Phase, Pod, Protocol, Service, ServicePort, TargetPort,
+    Change, Kind, Labels, NetworkPolicy, Node, Object, Phase, Pod, Protocol, Scope, Service, ServicePort, TargetPort,
 };
 use crate::policy;
 use crate::policy::tests::fixtures::{labels, name, namespace};
@@ -55,12 +55,14 @@ pub(super) fn pod_at(of: &str, text: &str, address: &str, uid: u32) -> Object {
     }))
 }
 
-fn service() -> Object {
-    Object::Service(Arc::new(Service {
+fn service() -> Service {
+    Service {
         name: name("shop/api"),
         cluster_ips: vec!["10.96.0.1".parse().expect("an address")],
         headless: false,
         external_ips: Vec::new(),
+        proxied_ips: Vec::new(),
+        external_name: None,
         ports: vec![ServicePort {
             name: "".into(),
             port: 80,
@@ -72,7 +74,7 @@ fn service() -> Object {
         internal_local: false,
         external_local: false,
         publish_not_ready: false,
-    }))
+    }
 }
 
 impl From<NetworkPolicy> for Object {
@@ -99,7 +101,7 @@ impl Play {
             namespace("shop", ""),
             pod_at("shop/web", "app=web", "10.0.0.1", 1),
             pod_at("shop/api", "app=api", "10.0.0.2", 1),
-            service(),
+            Object::Service(Arc::new(service())),
             Object::Node(Arc::new(Node {
                 name: "here".into(),
                 labels: Labels::default(),
@@ -136,6 +138,25 @@ impl Play {
     /// It was there at the first load.
     pub(super) fn load(&mut self, object: impl Into<Object>) {
         self.input(Input::Loaded(vec![Change::Set(object.into())]));
+    }
+
+    /// The Service has a node port too, and there is another node.
+    pub(super) fn load_node_port(&mut self) {
+        let mut service = service();
+        service.ports[0].node_port = Some(30080);
+        self.load(Object::Service(Arc::new(service)));
+        self.load(Object::Node(Arc::new(Node {
+            name: "there".into(),
+            labels: Labels::default(),
+            addresses: vec!["192.168.0.2".parse().expect("an address")],
+            pod_cidrs: Vec::new(),
+        })));
+    }
+
+    /// Something cannot be read.
+    pub(super) fn doubt(&mut self, scope: Scope) {
+        let source = "endpointslices".into();
+        self.input(Input::Loaded(vec![Change::Doubt { source, scope }]));
     }
 
     /// It changes.

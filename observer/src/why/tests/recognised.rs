@@ -186,6 +186,20 @@ fn one_direction_of_two() {
     does_not_say("shop/web", "data/db:5432", "needs both directions");
 }
 
+/// NetworkPolicy: "traffic to and from the node where a Pod is running is always allowed".
+#[test]
+fn an_address_that_may_be_the_pods_own_node_where_no_node_is_known() {
+    let nodeless: Vec<_> = CLUSTER
+        .split("---\n")
+        .filter(|object| !object.contains("kind: Node,"))
+        .collect();
+    let world = read(&nodeless.join("---\n"));
+    let said = |from: &str, to: &str| text(&answer(&world, from, to)).contains("no Node is among the objects");
+    assert!(said("shop/web", "192.168.1.10:10250") && said("192.168.1.10", "data/db:5432"));
+    assert!(!said("shop/web", "8.8.8.8:443") && !said("shop/web", "data/db:5432"));
+    does_not_say("shop/web", "192.168.7.7:10250", "no Node is among");
+}
+
 #[test]
 fn a_pod_whose_node_is_not_known() {
     says(

@@ -1,4 +1,4 @@
-//! Where a pod without an address may come to be: one address for each answer that an `ipBlock` can give.
+//! Where somebody without a known address may be: one address for each answer that an `ipBlock` can give.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,7 +7,7 @@ use ipnetwork::IpNetwork;
 
 /// One address from every part into which the blocks divide the addresses of these families. A part begins where a block begins
 /// or just behind where one ends, or with the first address of all: so no more have to be tried.
-pub(super) fn places(blocks: &[IpNetwork], ipv4: bool, ipv6: bool) -> Vec<IpAddr> {
+pub(crate) fn places(blocks: &[IpNetwork], ipv4: bool, ipv6: bool) -> Vec<IpAddr> {
     let mut starts = BTreeSet::new();
     if ipv4 {
         starts.insert(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
