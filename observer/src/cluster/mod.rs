@@ -29,6 +29,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::kube::reason;
 pub use self::kube::{Access, AccessError, Cluster, Health, ReadError, Timing};
 pub use once::{Place, Snapshot};
 pub use problem::{Errors, Problem};

@@ -16,6 +16,7 @@ use tower::service_fn;
 
 use super::address::Address;
 use super::error::Refusal;
+use crate::cluster::reason;
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -85,7 +86,7 @@ pub(super) async fn dial(way: &Way, tls: Option<&ClientTlsConfig>) -> Result<Dia
         Err(error) => {
             drop(says);
             let said = last_words(&mut trouble).await;
-            Err(said.map_or_else(|| Refusal::of_connection(&error), Refusal::Unreachable))
+            Err(Refusal::of_connection(&error).with_last_words(said))
         }
     }
 }
@@ -157,7 +158,7 @@ impl Forward {
                 code => Refusal::Unreachable(format!("the API server answers the port-forward with {code}")),
             },
             kube::Error::Api(status) if status.code == 403 => Refusal::Forbidden(self.namespace.clone()),
-            error => Refusal::Unreachable(words(&error)),
+            error => Refusal::Unreachable(reason(&error)),
         }
     }
 }

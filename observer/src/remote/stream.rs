@@ -111,7 +111,7 @@ impl Stream {
         let request = self.ask.request(told.map(|told| told - OVERLAP));
         let mut flows = match client.get_flows(request).await {
             Ok(flows) => flows.into_inner(),
-            Err(status) => return Ok(refused(&mut dialled, &status, false).await),
+            Err(status) => return Ok(refused(&mut dialled, &status, false, self.tls.is_some()).await),
         };
         self.say(Event::Opened).await?;
         // Its version matters for people only: that it does not say it is no failure.
@@ -126,7 +126,7 @@ impl Stream {
             let response = match flows.message().await {
                 Ok(Some(response)) => response,
                 Ok(None) => return Ok(End::Told),
-                Err(status) => return Ok(refused(&mut dialled, &status, true).await),
+                Err(status) => return Ok(refused(&mut dialled, &status, true, self.tls.is_some()).await),
             };
             match reply::read(response, &self.name) {
                 Ok(Reply::Nothing) => {}
@@ -149,11 +149,7 @@ fn until(reply: &Reply) -> Option<Time> {
     }
 }
 
-async fn refused(dialled: &mut Dialled, status: &tonic::Status, begun: bool) -> End {
-    let refusal = match dialled.last_words().await {
-        Some(said) if begun => Refusal::Broken(said),
-        Some(said) => Refusal::Unreachable(said),
-        None => Refusal::of_status(status, begun),
-    };
-    refusal.into()
+async fn refused(dialled: &mut Dialled, status: &tonic::Status, begun: bool, tls: bool) -> End {
+    let said = dialled.last_words().await;
+    Refusal::of_status(status, begun, tls).with_last_words(said).into()
 }

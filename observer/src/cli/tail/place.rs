@@ -104,7 +104,9 @@ impl Place {
             key: self.tls_key.clone(),
             server_name: self.tls_server_name.clone(),
         };
-        (self.tls || tls.ca.is_some() || tls.cert.is_some()).then_some(tls)
+        // Each of them says that TLS is meant; half of what it needs is an error, and never a way without it.
+        let meant = tls.ca.is_some() || tls.cert.is_some() || tls.key.is_some() || tls.server_name.is_some();
+        (self.tls || meant).then_some(tls)
     }
 }
 
@@ -117,5 +119,39 @@ fn a_kubeconfig_exists() -> bool {
     match std::env::var_os("KUBECONFIG").filter(|list| !list.is_empty()) {
         Some(list) => std::env::split_paths(&list).any(|file| file.is_file()),
         None => std::env::home_dir().is_some_and(|home| home.join(".kube/config").is_file()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        place: Place,
+    }
+
+    #[test]
+    fn who_says_anything_of_tls_never_speaks_without_it() {
+        let tls = |arguments: &[&str]| {
+            let all = ["tail", "--server", "localhost"].iter().chain(arguments);
+            match Arguments::parse_from(all).place.choose(false) {
+                Chosen::Remote(remote::Place::Server { tls, .. }) => tls,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(tls(&[]).is_none());
+        for arguments in [
+            &["--tls"][..],
+            &["--tls-ca", "a"],
+            &["--tls-cert", "a"],
+            &["--tls-key", "a"],
+            &["--tls-server-name", "a"],
+        ] {
+            assert!(tls(arguments).is_some(), "{arguments:?}");
+        }
     }
 }

@@ -28,6 +28,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use access::{Access, AccessError};
 pub use once::ReadError;
 pub(super) use once::{everything, written};
+pub(crate) use words::reason;
 
 use super::watch::{Loaded, Update};
 use crate::objects::{Change, Str};

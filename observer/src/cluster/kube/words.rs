@@ -64,7 +64,7 @@ fn by_code(code: u16) -> Why {
 }
 
 /// What the server said, or the bottom of what went wrong on the way there.
-pub(super) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
     let mut bottom = error;
     while let Some(cause) = bottom.source() {
         bottom = cause;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
@@ -16,6 +16,9 @@ use super::{CONNECTIONS, Listener, Tls};
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// So much is read of a client that is sent away, in bytes: more than a request.
+const UNREAD: u64 = 64 * 1024;
 
 /// How long to wait after a failure to accept: the process has too many files open, and only time mends that.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -61,9 +64,12 @@ async fn accept_all(listener: Listener, tls: Option<Tls>, accepted: mpsc::Sender
         tokio::spawn(async move {
             let io = match tls {
                 None => io,
-                Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(io)).await {
+                Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(io).into_fallible()).await {
                     Ok(Ok(io)) => Box::new(io),
-                    Ok(Err(error)) => return tracing::info!(%error, "a client failed in the TLS handshake"),
+                    Ok(Err((error, io))) => {
+                        tracing::info!(%error, "a client failed in the TLS handshake");
+                        return part(io).await;
+                    }
                     Err(_) => return tracing::info!("a client did not finish the TLS handshake"),
                 },
             };
@@ -71,6 +77,17 @@ async fn accept_all(listener: Listener, tls: Option<Tls>, accepted: mpsc::Sender
             let _ = accepted.send(Ok(Connection { io, _place: place })).await;
         });
     }
+}
+
+/// Ends a connection whose client was told why by TLS. It may have sent more meanwhile, which would make the kernel reset the
+/// connection, and the reason would be lost with it: so that is read, up to a bound.
+async fn part(mut io: Box<dyn Io>) {
+    let parted = async {
+        io.shutdown().await?;
+        tokio::io::copy(&mut io.take(UNREAD), &mut tokio::io::sink()).await
+    };
+    // Whatever comes of it, it is over.
+    let _ = tokio::time::timeout(HANDSHAKE, parted).await;
 }
 
 impl Listener {

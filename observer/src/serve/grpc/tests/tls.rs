@@ -10,6 +10,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 
 use super::{Answers, Served, following, soon};
 use crate::diagnosis::tests::build::Build;
+use crate::remote;
 use crate::serve::grpc::{BadTls, Files, Tls};
 
 /// One who signs certificates.
@@ -122,6 +123,65 @@ async fn only_clients_that_the_authority_signed_get_in() {
     };
     assert!(soon(plain).await.is_none(), "without TLS there is nothing");
     served.stop().await;
+}
+
+/// What `observer tail --server` says of a server, with these files, where it is not let in.
+async fn refusal(served: &Served, tls: Option<remote::Tls>) -> String {
+    let place = remote::Place::Server {
+        address: served.address.parse().expect("an address"),
+        tls,
+    };
+    let (session, _said) = remote::Session::start(place, remote::Ask::default())
+        .await
+        .expect("whole files");
+    let told = soon(session.run(std::future::pending())).await;
+    told.expect_err("it is not let in").to_string()
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_is_told_what_is_missing() {
+    let (servers, clients, strangers) = (Authority::new(), Authority::new(), Authority::new());
+    let material = Material::new(&servers.sign("observer"), &clients);
+    let (served, plain) = (material.serve(), Served::start());
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).expect("written");
+        file
+    };
+    let (me, stranger) = (clients.sign("laptop"), strangers.sign("laptop"));
+    // Who is trusted, what is shown, and whom it takes the server for.
+    for (server, shown, expect) in [
+        (
+            &served,
+            Some((&servers, None, "observer")),
+            "give --tls-cert and --tls-key",
+        ),
+        (
+            &served,
+            Some((&servers, Some(&stranger), "observer")),
+            "the agent does not accept --tls-cert",
+        ),
+        (
+            &served,
+            Some((&strangers, Some(&me), "observer")),
+            "--tls-ca has to hold who signed",
+        ),
+        (&served, Some((&servers, Some(&me), "localhost")), "--tls-server-name"),
+        (&served, None, "if it speaks TLS, give --tls-ca"),
+        (&plain, Some((&servers, Some(&me), "observer")), "does not speak TLS"),
+    ] {
+        let tls = shown.map(|(authority, client, name)| remote::Tls {
+            ca: Some(file("ca.crt", &authority.pem())),
+            cert: client.map(|client: &Signed| file("tls.crt", &client.cert)),
+            key: client.map(|client| file("tls.key", &client.key)),
+            server_name: Some(name.to_owned()),
+        });
+        let said = refusal(server, tls).await;
+        assert!(said.contains(expect), "{expect}: {said}");
+    }
+    served.stop().await;
+    plain.stop().await;
 }
 
 #[tokio::test]
