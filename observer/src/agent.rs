@@ -19,12 +19,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::attempt::{Direction, Observation, Point, Reach, Stage};
 use crate::cluster::{Source, Update};
-use crate::coverage::{PodCoverage, pod_coverage};
+use crate::coverage::{PodCoverage, Unobserved, Why, pod_coverage};
 use crate::diagnosis::NodeState;
 use crate::engine::{Diagnosed, Engine, Input};
 use crate::objects::Str;
@@ -96,10 +97,26 @@ impl NodeCoverage {
         if !(pods.observed.is_empty() && pods.unobserved.is_empty()) {
             lines.push(format!("{} of this node's pods are observed", pods.observed.len()));
         }
-        for pod in &pods.unobserved {
-            lines.push(format!("{} is not observed: {}", pod.pod, pod.why.text()));
-        }
+        lines.extend(pods.unobserved.iter().map(ToString::to_string));
         lines
+    }
+
+    /// For people: what is not as it is on a node on which all works, a line each.
+    fn missing(&self) -> Vec<String> {
+        let unbound = |pod: &&Unobserved| pod.why == Why::NoInterface;
+        let pods = self.pods.unobserved.iter().filter(unbound).map(ToString::to_string);
+        self.interfaces.missing().into_iter().chain(pods).collect()
+    }
+
+    /// For programs; with `missing` for who tells people of many nodes.
+    #[must_use]
+    pub fn fields(&self) -> Map<String, Value> {
+        let mut fields = match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        };
+        fields.insert("missing".to_owned(), self.missing().into());
+        fields
     }
 }
 

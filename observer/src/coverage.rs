@@ -1,5 +1,6 @@
 //! Which pods of this node are observed, and why the others are not. Pure: joins interfaces with pods.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -58,6 +59,12 @@ impl PodCoverage {
             ("no-address", unobserved(Why::NoAddress)),
             ("no-interface", unobserved(Why::NoInterface)),
         ]
+    }
+}
+
+impl fmt::Display for Unobserved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not observed: {}", self.pod, self.why.text())
     }
 }
 

@@ -53,8 +53,8 @@ pub(super) struct Shower {
     summary: Summary,
     /// The lines of the last coverage statement: only what is new is said again.
     covered: HashSet<String>,
-    /// The last coverage statement of each node elsewhere: nor is the same said twice of it.
-    covered_elsewhere: HashMap<Str, String>,
+    /// What was missing on each node elsewhere, by its last coverage statement: nor is that said again.
+    missing_elsewhere: HashMap<Str, HashSet<String>>,
     /// The end is summed up: of agents elsewhere only when they say what they counted.
     sums_up: bool,
 }
@@ -108,7 +108,7 @@ impl Shower {
             left: last.map(NonZeroU64::get),
             summary: Summary::default(),
             covered: HashSet::new(),
-            covered_elsewhere: HashMap::new(),
+            missing_elsewhere: HashMap::new(),
         }
     }
 
@@ -179,13 +179,10 @@ impl Shower {
     fn said(&mut self, said: Said, to: &mut impl Write) -> Result<(), End> {
         match said {
             Said::Record(record) => return self.record(&record, to),
-            Said::Status(status) => {
-                let again = status.event() == Event::Coverage
-                    && self.covered_elsewhere.insert(status.node().clone(), status.text()) == Some(status.text());
-                if self.json || !again {
-                    self.status(&status, to)?;
-                }
+            Said::Status(status) if status.event() == Event::Coverage && !self.json => {
+                self.coverage_elsewhere(&status, to)?;
             }
+            Said::Status(status) => self.status(&status, to)?,
             Said::Lost { node, count } => self.lost(&node, count, to)?,
             Said::Counts(counts) => {
                 self.summary.set_counters(named(counts));
@@ -254,13 +251,25 @@ impl Shower {
         }
         let said = std::mem::replace(&mut self.covered, lines.iter().cloned().collect());
         if self.json {
-            let whole = serde_json::to_value(coverage).map_or_else(|_| Map::new(), fields);
-            return self.tell(to, Event::Coverage, &lines.join("; "), whole);
+            return self.tell(to, Event::Coverage, &lines.join("; "), coverage.fields());
         }
         lines
             .iter()
             .filter(|line| !said.contains(*line))
             .try_for_each(|line| self.tell(to, Event::Coverage, line, Map::new()))
+    }
+
+    /// For people, who did not ask for this node: only what is missing there and was not said last time.
+    fn coverage_elsewhere(&mut self, status: &Status, to: &mut impl Write) -> io::Result<()> {
+        let missing: HashSet<String> = status.list("missing").map(str::to_owned).collect();
+        let said = self
+            .missing_elsewhere
+            .insert(status.node().clone(), missing)
+            .unwrap_or_default();
+        let new = status.list("missing").filter(|line| !said.contains(*line));
+        new.into_iter()
+            .map(|line| Status::new(now(), status.node(), Event::Coverage, line, Map::new()))
+            .try_for_each(|line| self.status(&line, to))
     }
 
     fn sum_up(&self, to: &mut impl Write) -> io::Result<()> {

@@ -126,6 +126,17 @@ impl Attached {
     }
 }
 
+impl Attached {
+    /// For people: the sides on which absence proves nothing.
+    fn blind(&self) -> impl Iterator<Item = String> {
+        let sides = [(&self.from_pod, "from the pod"), (&self.to_pod, "to the pod")];
+        sides.into_iter().filter_map(|(side, way)| {
+            let why = side.why.as_ref().filter(|_| side.hook == Hook::Blind)?;
+            Some(format!("{}: absence of packets {way} proves nothing: {why}", self.name))
+        })
+    }
+}
+
 /// The whole statement.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Coverage {
@@ -146,14 +157,7 @@ impl Coverage {
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.summary()];
         for interface in &self.interfaces {
-            for (side, way) in [(&interface.from_pod, "from the pod"), (&interface.to_pod, "to the pod")] {
-                if let (Hook::Blind, Some(why)) = (side.hook, &side.why) {
-                    lines.push(format!(
-                        "{}: absence of packets {way} proves nothing: {why}",
-                        interface.name
-                    ));
-                }
-            }
+            lines.extend(interface.blind());
             if let (Hook::Assumed, true, Some(why)) = (interface.to_pod.hook, interface.shared(), &interface.to_pod.why)
             {
                 lines.push(format!(
@@ -178,6 +182,13 @@ impl Coverage {
         );
         lines.extend(self.degraded.iter().map(ToString::to_string));
         lines
+    }
+
+    /// For people: what less can be concluded from here than from a node on which all works.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        let blind = self.interfaces.iter().flat_map(Attached::blind);
+        blind.chain(self.degraded.iter().map(ToString::to_string)).collect()
     }
 
     /// For people: where absence is only probable evidence yet. It ends by itself, as packets come, and need not be said again.
@@ -289,6 +300,24 @@ mod tests {
         veth5: what is delivered to it can still be dropped by enforce
         eth0 not observed: the node's default route leads through it
         "#);
+    }
+
+    #[test]
+    fn of_many_nodes_people_read_only_what_is_missing() {
+        let mut coverage = coverage();
+        coverage.degraded.push(Degraded {
+            code: Code::NoTcx,
+            what: "no TCX".into(),
+            lost: "filters stay after a kill".into(),
+            fix: "Linux 6.6".into(),
+        });
+        assert_eq!(
+            coverage.missing(),
+            [
+                "veth5: absence of packets from the pod proves nothing: redirect (tcx) runs before our program",
+                "no TCX; filters stay after a kill; to mend it: Linux 6.6",
+            ]
+        );
     }
 
     #[test]

@@ -75,6 +75,12 @@ impl Status {
         super::paint::clean(&self.text).into_owned()
     }
 
+    /// The strings of a field that is a list of them.
+    pub fn list(&self, field: &str) -> impl Iterator<Item = &str> {
+        let list = self.fields.get(field).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str)
+    }
+
     /// One JSON object on one line.
     #[must_use]
     pub fn json(&self) -> String {

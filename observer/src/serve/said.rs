@@ -14,7 +14,13 @@ use crate::time::Time;
 pub(super) fn said(output: &Output, node: &Str, shown: Option<&BTreeSet<Str>>, now: Time) -> Option<Status> {
     let (event, text, whole) = match (output, shown) {
         (Output::Coverage(coverage), None) => coverage_of(coverage),
-        (Output::Coverage(coverage), Some(shown)) => coverage_of(&only(coverage, shown)),
+        (Output::Coverage(coverage), Some(shown)) => {
+            let (event, text, mut whole) = coverage_of(&only(coverage, shown));
+            if let Some(Value::Array(missing)) = whole.get_mut("missing") {
+                missing.push(restricted(shown).into());
+            }
+            (event, text, whole)
+        }
         (Output::Warning(text), None) => (Event::Warning, text.clone(), Map::new()),
         (Output::Shortfall(counters), None) => {
             let mut summary = Summary::default();
@@ -28,8 +34,15 @@ pub(super) fn said(output: &Output, node: &Str, shown: Option<&BTreeSet<Str>>, n
 }
 
 fn coverage_of(coverage: &NodeCoverage) -> (Event, String, Map<String, Value>) {
-    let whole = serde_json::to_value(coverage).map_or_else(|_| Map::new(), fields);
-    (Event::Coverage, coverage.lines().join("; "), whole)
+    (Event::Coverage, coverage.lines().join("; "), coverage.fields())
+}
+
+fn restricted(shown: &BTreeSet<Str>) -> String {
+    let names: Vec<&str> = shown.iter().map(|name| &**name).collect();
+    format!(
+        "only attempts that touch {} are shown (--restrict-namespaces)",
+        names.join(", ")
+    )
 }
 
 /// The same with the pods of these namespaces only.
