@@ -89,7 +89,7 @@ impl Cli {
             Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
             Err(error) => {
                 // Without a standard error there is nobody to tell.
-                let _ = writeln!(io::stderr(), "observer: {error:#}");
+                let _ = writeln!(io::stderr(), "observer: {}", words(&error));
                 let unreached = error
                     .downcast_ref::<remote::Error>()
                     .is_some_and(|error| !error.is_usage());
@@ -99,6 +99,18 @@ impl Cli {
     }
 }
 
+/// An error and what is behind it. Some errors tell their source themselves: nothing is said twice.
+fn words(error: &anyhow::Error) -> String {
+    let mut words = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !words.contains(&cause) {
+            words.push_str(": ");
+            words.push_str(&cause);
+        }
+    }
+    words
+}
+
 /// Whether the reader of our output has gone.
 #[must_use]
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -106,4 +118,24 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|cause| cause.kind() == ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_error_says_of_its_cause_is_said_once() {
+        let cause = || anyhow::anyhow!("no such file");
+        for (error, expect) in [
+            (cause(), "no such file"),
+            (cause().context("cannot read a"), "cannot read a: no such file"),
+            (
+                cause().context("cannot read a: no such file").context("no objects"),
+                "no objects: cannot read a: no such file",
+            ),
+        ] {
+            assert_eq!(words(&error), expect);
+        }
+    }
 }

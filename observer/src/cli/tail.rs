@@ -37,8 +37,12 @@ pub struct Tail {
     color: Colour,
 
     /// Of agents: show the last N attempts of the recent past and end, unless --follow. Local, where nothing is kept: end after N.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     last: Option<NonZeroU64>,
+
+    /// Attempts of every namespace: they are shown anyway, unless --namespace is given. For hands that are used to kubectl.
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    all_namespaces: bool,
 
     #[command(flatten)]
     past: Past,
@@ -77,6 +81,10 @@ impl From<Format> for report::Format {
     }
 }
 
+fn at_least_one(text: &str) -> Result<NonZeroU64, String> {
+    text.parse().map_err(|_| "it is a number, and at least 1".to_owned())
+}
+
 impl Tail {
     /// Runs until Ctrl-C, the end of the reader, or the end of what was asked for.
     ///
@@ -96,7 +104,7 @@ impl Tail {
                 runtime.block_on(self.local.run(node, access, shower))
             }
             Chosen::Remote(place) => {
-                let ask = self.past.ask(self.last, self.filter.0.clone());
+                let ask = self.past.ask(self.last, self.filter.0.clone())?;
                 let shower = self.shower("".into(), None);
                 runtime.block_on(remote::run(place, ask, shower))
             }

@@ -73,6 +73,15 @@ impl Filter {
         self.clauses.is_empty()
     }
 
+    /// The namespaces that are asked for.
+    pub fn namespaces(&self) -> impl Iterator<Item = &str> {
+        let asked = self.clauses.iter().filter(|clause| !clause.not);
+        asked.flat_map(|clause| &clause.any_of).filter_map(|test| match test {
+            Test::Namespace(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
     /// What must hold.
     #[must_use]
     pub fn clauses(&self) -> &[Clause] {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt as _};
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use kube::api::{ListParams, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, watcher as watch};
@@ -12,6 +12,7 @@ use kube::{Api, Client, ResourceExt as _};
 
 use super::error::Error;
 use super::roster::AgentPod;
+use crate::cluster::reason;
 use crate::objects::Str;
 
 /// The labels of the agents' pods.
@@ -92,19 +93,22 @@ impl Finder {
                 }
             };
             // The watches never end.
-            let found = tokio::select! {
+            let (heard, found) = tokio::select! {
                 Some(event) = self.pods.next() => match event {
-                    Ok(event) => self.agents.take(event, agent).then(|| Found::Pods(self.agents.values())),
-                    Err(error) => self.failed(&error),
+                    Ok(event) => (true, self.agents.take(event, agent).then(|| Found::Pods(self.agents.values()))),
+                    Err(error) => (false, self.failed(&error)),
                 },
                 Some(event) = nodes => match event {
                     Ok(event) => {
                         let name = |node: &PartialObjectMeta<Node>| Some(Str::from(node.name_any()));
-                        self.all.take(event, name).then(|| Found::Nodes(self.all.values().into_iter().collect()))
+                        (true, self.all.take(event, name).then(|| Found::Nodes(self.all.values().into_iter().collect())))
                     }
-                    Err(error) => self.failed(&error),
+                    Err(error) => (false, self.failed(&error)),
                 },
             };
+            if heard {
+                self.trouble = None;
+            }
             if let Some(found) = found {
                 return found;
             }
@@ -113,7 +117,7 @@ impl Finder {
 
     /// The same trouble is told once.
     fn failed(&mut self, error: &watcher::Error) -> Option<Found> {
-        let text = error.to_string();
+        let text = reason(error);
         let new = self.trouble.as_ref() != Some(&text);
         self.trouble = Some(text.clone());
         new.then_some(Found::Trouble(text))
@@ -166,6 +170,18 @@ impl<T: Clone> Table<T> {
 
 fn labelled() -> ListParams {
     ListParams::default().labels(AGENT_LABELS)
+}
+
+/// Those of the namespaces that do not exist, as far as that may be asked.
+pub(super) async fn absent(client: &Client, names: impl Iterator<Item = &str>) -> Vec<String> {
+    let all: Api<Namespace> = Api::all(client.clone());
+    let mut absent = Vec::new();
+    for name in names {
+        if let Ok(None) = all.get_metadata_opt(name).await {
+            absent.push(name.to_owned());
+        }
+    }
+    absent
 }
 
 /// The namespaces that have agents where `namespace` has none; empty also where nobody may ask.

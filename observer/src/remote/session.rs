@@ -21,7 +21,7 @@ use tonic::transport::ClientTlsConfig;
 use super::address::Address;
 use super::dial::{Forward, Way};
 use super::error::Error;
-use super::finder::{AGENT_NAMESPACE, Finder, Found};
+use super::finder::{self, AGENT_NAMESPACE, Finder, Found};
 use super::last::Last;
 use super::merge::{Config, Counts, Input, Merger};
 use super::reply::Reply;
@@ -88,6 +88,8 @@ pub struct Session {
     tls: Option<ClientTlsConfig>,
     /// `None` for one agent alone.
     cluster: Option<Cluster>,
+    /// Namespaces that are asked for and do not exist: perhaps yet, perhaps mistyped.
+    absent: Vec<String>,
     roster: Roster,
     merger: Merger,
     streams: BTreeMap<Str, Running>,
@@ -135,6 +137,7 @@ impl Session {
             ask,
             tls: None,
             cluster: None,
+            absent: Vec::new(),
             roster: Roster::default(),
             merger: Merger::new(config),
             streams: BTreeMap::new(),
@@ -155,6 +158,7 @@ impl Session {
                 let client = access.client().await?;
                 let namespace = namespace.unwrap_or_else(|| AGENT_NAMESPACE.into());
                 let (finder, agents, nodes) = Finder::start(&client, &namespace).await?;
+                session.absent = finder::absent(&client, session.ask.filter.namespaces()).await;
                 let pods = Api::namespaced(client, &namespace);
                 session.cluster = Some(Cluster {
                     finder,
@@ -212,6 +216,10 @@ impl Session {
         if self.cluster.is_some() && !self.roster.knows_nodes() {
             let text = "the nodes may not be listed: which of them have no agent is not known";
             self.tell(report::Event::Warning, text, Map::new()).await?;
+        }
+        for name in std::mem::take(&mut self.absent) {
+            let text = format!("there is no namespace {name} in this cluster");
+            self.tell(report::Event::Warning, &text, Map::new()).await?;
         }
         let state_by = self.begun + FIRST_STATEMENT;
         let mut events = Vec::with_capacity(BATCH);

@@ -108,6 +108,20 @@ fn agents_come_and_go() {
 }
 
 #[test]
+fn a_namespace_that_does_not_exist_is_told() {
+    let agents = Agents::start(["a"]).expect("agents");
+    let api = agents.cluster(&[]).expect("a cluster");
+    api.apply("{apiVersion: v1, kind: Namespace, metadata: {name: shop}}")
+        .expect("a namespace");
+    let tail = tail(&api, &["-n", "shop,shpo"]);
+    states(&tail, &["a"], &[]);
+    let ended = tail.interrupt().expect("an end");
+    let warnings = ended.records.iter().filter(|record| record["event"] == "warning");
+    let warnings: Vec<_> = warnings.map(|record| record["text"].clone()).collect();
+    assert_eq!(warnings, ["there is no namespace shpo in this cluster"]);
+}
+
+#[test]
 fn filters_hold_at_the_agents_and_a_hidden_owner_hides_what_the_destination_saw() {
     let agents = Agents::start(["a", "b"]).expect("agents");
     let api = agents.cluster(&[]).expect("a cluster");

@@ -57,19 +57,30 @@ impl Past {
         Ok(())
     }
 
-    pub(super) fn ask(&self, last: Option<NonZeroU64>, filter: Filter) -> Ask {
+    /// What the agents are asked for.
+    ///
+    /// # Errors
+    ///
+    /// It begins after its end.
+    pub(super) fn ask(&self, last: Option<NonZeroU64>, filter: Filter) -> Result<Ask> {
         let now = Time(u64::try_from(Timestamp::now().as_nanosecond()).unwrap_or_default());
         let at = |when| match when {
             When::Ago(span) => now - span,
             When::At(time) => time,
         };
-        Ask {
-            filter,
-            follow: self.follow || (self.since.is_none() && self.until.is_none() && last.is_none()),
-            since: self.since.map(at),
-            until: self.until.map(at),
-            last: last.map(NonZeroU64::get),
+        let (since, until) = (self.since.map(at), self.until.map(at));
+        if let (Some(since), Some(until)) = (since, until)
+            && since >= until
+        {
+            bail!("--since is not before --until: nothing lies between {since} and {until}");
         }
+        Ok(Ask {
+            filter,
+            follow: self.follow || (since.is_none() && until.is_none() && last.is_none()),
+            since,
+            until,
+            last: last.map(NonZeroU64::get),
+        })
     }
 }
 
@@ -109,5 +120,21 @@ mod tests {
         for (text, expect) in cases {
             assert_eq!(when(text).ok(), expect, "{text}");
         }
+    }
+
+    #[test]
+    fn what_begins_after_its_end_is_an_error() {
+        let asked = |since, until| {
+            let span = |seconds| Some(When::Ago(Duration::from_secs(seconds)));
+            let past = Past {
+                follow: false,
+                since: span(since),
+                until: span(until),
+            };
+            past.ask(None, Filter::default())
+        };
+        assert!(asked(600, 300).is_ok());
+        let error = asked(300, 600).expect_err("nothing lies between").to_string();
+        assert!(error.starts_with("--since is not before --until"), "{error}");
     }
 }
