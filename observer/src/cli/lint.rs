@@ -113,6 +113,9 @@ impl Lint {
         for warning in &snapshot.warnings {
             writeln!(err, "observer: {}", clean(warning))?;
         }
+        if !snapshot.has_policies() {
+            bail!("nothing was checked: without the right to list NetworkPolicies there is nothing to say of them");
+        }
         let findings = self.find(&snapshot);
         let text = match self.output {
             Format::Compact => compact(&findings),

@@ -16,6 +16,9 @@ use super::read::{Format, Spot};
 use super::store::{Spotted, Store};
 use crate::objects::{Change, Kind, Name, Pod, Str};
 
+/// How the doubt is called that NetworkPolicies as a whole cannot be read.
+const POLICIES: &str = "networkpolicies.networking.k8s.io";
+
 /// Everything in some manifests, or in a cluster, as they are now.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -101,6 +104,13 @@ impl Snapshot {
             lines: RefCell::default(),
             cluster: Some(access),
         })
+    }
+
+    /// Whether NetworkPolicies could be read, be there some or none: a cluster may refuse them.
+    #[must_use]
+    pub fn has_policies(&self) -> bool {
+        let refused = |change: &Change| matches!(change, Change::Doubt { source, .. } if **source == *POLICIES);
+        !self.changes.iter().any(refused)
     }
 
     /// An object as it is written, with what is not read of it too. `None` for one that is not there, any more; of a cluster

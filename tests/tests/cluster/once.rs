@@ -62,4 +62,9 @@ fn what_may_not_be_listed_is_told_and_in_doubt() {
     assert_eq!(snapshot.warnings.len(), 1, "{:#?}", snapshot.warnings);
     let doubted = |change: &Change| matches!(change, Change::Doubt { source, .. } if **source == *"networkpolicies.networking.k8s.io");
     assert!(snapshot.changes.iter().any(doubted));
+    // A check of policies must not end well because there are none to be seen.
+    assert!(!snapshot.has_policies());
+    fake.heal("networkpolicies");
+    let snapshot = Snapshot::of_cluster(access(&fake)).expect("a snapshot");
+    assert!(snapshot.has_policies());
 }
