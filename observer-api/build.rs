@@ -13,8 +13,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     let descriptors = protox::compile(FILES, ["proto"])?;
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: run this through cargo")?);
-    // For gRPC reflection.
-    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    // For gRPC reflection; the record in a flow's extension is a Struct, which no file imports.
+    let reflected = FILES.iter().chain(&["google/protobuf/struct.proto"]);
+    let reflected = protox::compile(reflected, ["proto"])?;
+    fs::write(out.join("descriptors.bin"), reflected.encode_to_vec())?;
     tonic_prost_build::configure()
         // It is ten times the size of what else a response may be.
         .boxed("observer.GetFlowsResponse.response_types.flow")

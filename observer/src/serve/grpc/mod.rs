@@ -92,7 +92,9 @@ impl Grpc {
         }
         let reflection = || {
             let describe = tonic_reflection::server::Builder::configure;
-            describe().register_encoded_file_descriptor_set(observer_api::DESCRIPTORS)
+            describe()
+                .register_encoded_file_descriptor_set(observer_api::DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
         let service = Service::new(self.hub.clone(), &self.listener, self.tls.is_some());
         let (sockets, accepting) = connections::accept(self.listener, self.tls);

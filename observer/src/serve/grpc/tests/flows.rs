@@ -11,6 +11,7 @@ use observer_api::relay::NodeState;
 use prost::Message;
 use prost_types::{Any, FieldMask, Timestamp};
 use tonic::Code;
+use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
@@ -405,5 +406,48 @@ async fn only_namespaces_that_are_shown_are_told_of_by_any_call() {
         .map(|namespace| namespace.namespace)
         .collect();
     assert_eq!(names, ["immich"], "not the other side's");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn every_service_is_described_and_what_flows_are_made_of_too() {
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+    use tonic_reflection::pb::v1::{ListServiceResponse, ServerReflectionRequest};
+
+    let served = Served::start();
+    let channel = Channel::from_shared(format!("http://{}", served.address)).expect("an address");
+    let mut client = ServerReflectionClient::new(soon(channel.connect()).await.expect("it listens"));
+    let mut ask = async |what: MessageRequest| {
+        let request = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(what),
+        };
+        let stream = client.server_reflection_info(tokio_stream::iter([request])).await;
+        let answer = soon(stream.expect("a stream").into_inner().message()).await;
+        answer.expect("an answer").and_then(|answer| answer.message_response)
+    };
+    let Some(MessageResponse::ListServicesResponse(ListServiceResponse { service })) =
+        ask(MessageRequest::ListServices(String::new())).await
+    else {
+        panic!("no list")
+    };
+    let names: Vec<_> = service.iter().map(|service| service.name.as_str()).collect();
+    for name in [
+        "observer.Observer",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+    ] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    // The last is what a flow's extension holds.
+    for symbol in ["flow.Flow", "attempt.v1.Attempt", "google.protobuf.Struct"] {
+        let described = ask(MessageRequest::FileContainingSymbol(symbol.to_owned())).await;
+        assert!(
+            matches!(described, Some(MessageResponse::FileDescriptorResponse(_))),
+            "{symbol}: {described:?}"
+        );
+    }
     served.stop().await;
 }
