@@ -14,6 +14,10 @@ use crate::{setup, shell};
 /// The name by which kubectl finds it.
 const PLUGIN: &str = "kubectl-observer";
 
+/// Its licences, in one file: krew's index wants it installed, and knows it only by names such as this.
+const LICENCE: &str = "LICENSE";
+const LICENCES: [&str; 2] = [include_str!("../../LICENSE-MIT"), include_str!("../../LICENSE-APACHE")];
+
 /// What is filled in.
 const MANIFEST: &str = include_str!("../../deploy/krew/observer.yaml");
 
@@ -28,15 +32,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     setup::ensure()?;
     let binary = fs::read(image::build("observer")?)?;
-    // krew's index wants the licences beside the program.
-    let licences =
-        ["LICENSE-APACHE", "LICENSE-MIT"].map(|name| fs::read(shell::root().join(name)).map(|text| (name, text)));
-    let licences = licences.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let program = (PLUGIN.to_owned(), binary.as_slice(), 0o755);
-    let licences = licences
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), text.as_slice(), 0o644));
-    let bytes = archive::gzip(&archive::tar([program].into_iter().chain(licences))?)?;
+    let licence = LICENCES.join("\n");
+    let bytes = packed(&binary, licence.as_bytes())?;
 
     let folder = shell::target().join("krew");
     fs::create_dir_all(&folder)?;
@@ -54,6 +51,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         path.display()
     );
     Ok(())
+}
+
+/// The archive. All of it is installed, as the manifest names no files.
+fn packed(binary: &[u8], licence: &[u8]) -> Result<Vec<u8>> {
+    let files = [(PLUGIN.to_owned(), binary, 0o755), (LICENCE.to_owned(), licence, 0o644)];
+    archive::gzip(&archive::tar(files)?)
 }
 
 /// The manifest. `digest` is that of the archive, as `sha256:…`.
@@ -77,6 +80,29 @@ mod tests {
             .lines()
             .find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": "));
         line.unwrap_or_else(|| panic!("no {key} in {manifest}"))
+    }
+
+    #[test]
+    fn the_archive_has_the_program_by_the_name_that_the_manifest_says_and_the_licence() {
+        use std::io::Read as _;
+        let bytes = packed(b"\x7fELF", b"MIT").expect("an archive");
+        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(&bytes[..]));
+        let entries = archive.entries().expect("entries").map(|entry| {
+            let mut entry = entry.expect("an entry");
+            let path = entry.path().expect("a path").to_string_lossy().into_owned();
+            let mut content = String::new();
+            entry.read_to_string(&mut content).expect("its content");
+            (path, entry.header().mode().expect("a mode"), content)
+        });
+        let files: Vec<_> = entries.collect();
+        let bin = value(&filled("https://example.com", "sha256:0"), "bin").to_owned();
+        assert_eq!(
+            files,
+            [
+                (bin, 0o755, "\x7fELF".to_owned()),
+                ("LICENSE".to_owned(), 0o644, "MIT".to_owned())
+            ]
+        );
     }
 
     #[test]
