@@ -80,4 +80,12 @@ fn notes_say_how_to_go_on() {
     let notes = chart().notes(RELEASE, &json!({})).expect("notes");
     assert!(notes.contains("observer tail --agent-namespace observer"), "{notes}");
     assert!(notes.contains("127.0.0.1:4245"), "{notes}");
+    assert!(notes.contains("accept-queue-full is probable at most"), "{notes}");
+    let notes = chart().notes(RELEASE, &everything()).expect("notes");
+    assert!(
+        notes.contains("--outcome connected --tls-ca ca.crt --tls-cert"),
+        "{notes}"
+    );
+    assert!(notes.contains("only attempts that touch shop, web."), "{notes}");
+    assert!(!notes.contains("accept-queue-full"), "{notes}");
 }
