@@ -169,6 +169,13 @@ pub(super) async fn warm_up(cluster: &Cluster, stage: &Stage, tail: &mut Tail) -
     bail!("the tail says nothing of a connection that was made {TRIES} times")
 }
 
+/// A connection that no pod of the dialling namespace takes part in.
+pub(super) async fn dial_within_backend(cluster: &Cluster, stage: &Stage) -> Result<()> {
+    let address = address(cluster, stage, Target::Pod("guarded", PORT)).await?;
+    let command = ["/observer-e2e-peer", "dial", &address, DIAL];
+    cluster.exec(&stage.backend, "web", &command).await.map(drop)
+}
+
 /// Drives every case, and gives the number that failed.
 pub(super) async fn run(cluster: &Cluster, stage: &Stage, tail: &mut Tail) -> Result<usize> {
     println!("connections:");

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, LogParams};
 use kube::runtime::conditions::is_pod_running;
 use kube::{Api, ResourceExt as _};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::cluster::Cluster;
 use super::objects::{CALLERS, Stage, namespace};
@@ -16,7 +16,7 @@ use super::{Options, PATIENCE};
 
 /// Installs the agents and waits until each is ready.
 pub(super) async fn agents(cluster: &Cluster, stage: &Stage, options: &Options) -> Result<()> {
-    for object in stage.chart(&options.image)? {
+    for object in stage.chart(&options.image, &json!({}))? {
         cluster.create(&object).await?;
     }
     if let Err(error) = rolled_out(cluster, stage, PATIENCE).await {
@@ -26,13 +26,18 @@ pub(super) async fn agents(cluster: &Cluster, stage: &Stage, options: &Options) 
     Ok(())
 }
 
-/// Waits until an agent is ready on every node.
+/// Waits until an agent of the latest template is ready on every node.
 pub(super) async fn rolled_out(cluster: &Cluster, stage: &Stage, patience: Duration) -> Result<()> {
     let sets: Api<DaemonSet> = Api::namespaced(cluster.client.clone(), &stage.agents);
     let ready = |set: Option<&DaemonSet>| {
-        set.and_then(|set| set.status.as_ref()).is_some_and(|status| {
-            status.desired_number_scheduled > 0 && status.number_ready == status.desired_number_scheduled
-        })
+        set.and_then(|set| set.status.as_ref().zip(set.metadata.generation))
+            .is_some_and(|(status, generation)| {
+                let wanted = status.desired_number_scheduled;
+                status.observed_generation == Some(generation)
+                    && wanted > 0
+                    && status.updated_number_scheduled == Some(wanted)
+                    && status.number_ready == wanted
+            })
     };
     cluster
         .until(sets, &stage.agents, "ready on every node", ready, patience)
@@ -128,7 +133,7 @@ fn trouble(pod: &Pod) -> Option<String> {
 pub(super) async fn remove(cluster: &Cluster, stage: &Stage) -> Result<()> {
     println!("removing everything");
     let mut failed = Vec::new();
-    let chart = stage.chart("none:none")?;
+    let chart = stage.chart("none:none", &json!({}))?;
     let wide = chart
         .iter()
         .filter(|object| object["metadata"]["namespace"].is_null())

@@ -4,7 +4,7 @@
 //! ```text
 //! kubeconfig → install agents → namespaces, pods, policies → tail (the real command) ┐
 //!                               cases: exec a dial in a pod ─── what its application noticed, and the record → expected?
-//!                               metrics, health, why, lint, an agent's restart → remove all of it
+//!                               metrics, health, why, lint, an agent's restart → the same agents with TLS → remove all of it
 //! ```
 //!
 //! Whether the network plugin enforces policies is learnt from the dials themselves: what a policy denies and connects all the same has to
@@ -16,6 +16,7 @@ mod cluster;
 mod install;
 mod objects;
 mod tail;
+mod tls;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,7 +68,7 @@ pub async fn run(options: &Options) -> Result<()> {
 async fn play(cluster: &Cluster, stage: &Stage, options: &Options) -> Result<()> {
     install::agents(cluster, stage, options).await?;
     install::pods(cluster, stage, options).await?;
-    let mut tail = Tail::start(options, &stage.agents)?;
+    let mut tail = Tail::start(options, &stage.agents, &[])?;
     let failed = async {
         cases::warm_up(cluster, stage, &mut tail).await?;
         let mut failed = cases::run(cluster, stage, &mut tail).await?;
@@ -80,6 +81,7 @@ async fn play(cluster: &Cluster, stage: &Stage, options: &Options) -> Result<()>
         failed += checks::questions(stage, options).await?;
         failed += cases::after_a_restart(cluster, stage, &mut tail).await?;
         failed += cases::each_once(&tail);
+        failed += tls::run(cluster, stage, options).await?;
         anyhow::Ok(failed)
     };
     let failed = failed

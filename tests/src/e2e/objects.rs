@@ -127,8 +127,8 @@ impl Stage {
         [&self.shop, &self.backend, &self.agents]
     }
 
-    /// The chart's objects.
-    pub(super) fn chart(&self, image: &str) -> Result<Vec<Json>> {
+    /// The chart's objects; `more` are further values.
+    pub(super) fn chart(&self, image: &str, more: &Json) -> Result<Vec<Json>> {
         let (repository, tag) = image
             .rsplit_once(':')
             .filter(|(_, tag)| !tag.contains('/'))
@@ -138,12 +138,15 @@ impl Stage {
             namespace: &self.agents,
             service: "cargo-xtask-e2e",
         };
-        let values = json!({
+        let mut values = json!({
             "createNamespace": true,
             "image": {"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"},
             // What failed has to be found in the log.
             "log": {"format": "text"},
         });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            values[name] = value.clone();
+        }
         let objects = Chart::read(&chart::folder())?.render(release, &values)?;
         Ok(objects.into_iter().map(|object| object.json).collect())
     }

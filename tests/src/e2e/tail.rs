@@ -23,10 +23,11 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// Starts it.
-    pub(super) fn start(options: &Options, namespace: &str) -> Result<Self> {
+    /// Starts it, with more flags.
+    pub(super) fn start(options: &Options, namespace: &str, flags: &[String]) -> Result<Self> {
         let mut child = Command::new(&options.observer)
             .args(["tail", "--output", "json", "--agent-namespace", namespace])
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
