@@ -79,8 +79,7 @@ impl HeldCluster {
     }
 
     fn order(&self) -> impl Ord + '_ {
-        let policy = &self.compiled.policy;
-        (policy.tier, policy.priority, policy.kind, &*policy.name, self.from)
+        (self.compiled.order(), self.from)
     }
 }
 
@@ -97,6 +96,22 @@ impl Applying {
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Without a policy that ended, and with one that applies from now on; `false` if neither is there.
+    fn change(&mut self, ended: Option<&Arc<CompiledCluster>>, begun: Option<&Arc<CompiledCluster>>) -> bool {
+        let leaves = ended.and_then(|ended| self.0.iter().position(|one| Arc::ptr_eq(one, ended)));
+        if leaves.is_none() && begun.is_none() {
+            return false;
+        }
+        let mut all = std::mem::take(&mut self.0).into_vec();
+        leaves.map(|at| all.remove(at));
+        if let Some(begun) = begun {
+            let at = all.partition_point(|one| one.order() < begun.order());
+            all.insert(at, begun.clone());
+        }
+        self.0 = all.into();
+        true
     }
 }
 
@@ -130,6 +145,11 @@ impl CompiledCluster {
         rules.iter().zip(peers.iter().map(|peers| &**peers))
     }
 
+    fn order(&self) -> impl Ord + '_ {
+        let policy = &self.policy;
+        (policy.tier, policy.priority, policy.kind, &*policy.name)
+    }
+
     /// Whether it applies to a pod.
     pub(super) fn selects(&self, face: &Face<'_>) -> bool {
         self.subject.holds(&self.policy.subject, face)
@@ -158,7 +178,7 @@ impl ClusterPolicies {
         };
         let next = self.all.partition_point(|other| other.order() <= held.order());
         self.all.insert(next, held);
-        self.index(&[replaced, Some(compiled)], roster, at);
+        index(replaced.as_ref(), Some(&compiled), roster, at);
         true
     }
 
@@ -166,7 +186,7 @@ impl ClusterPolicies {
     pub(super) fn remove(&mut self, kind: ClusterPolicyKind, name: &str, roster: &mut Roster, at: Time) -> bool {
         let ended = self.end(kind, name, at);
         let was_there = ended.is_some();
-        self.index(&[ended], roster, at);
+        index(ended.as_ref(), None, roster, at);
         was_there
     }
 
@@ -174,21 +194,6 @@ impl ClusterPolicies {
         let held = self.current(kind, name)?;
         held.until = Some(at);
         Some(held.compiled.clone())
-    }
-
-    /// Finds anew what applies to the pods to which these policies apply.
-    fn index(&self, changed: &[Option<Arc<CompiledCluster>>], roster: &mut Roster, at: Time) {
-        for profile in roster.profiles_mut() {
-            let namespace = &profile.namespace.labels;
-            let concerned = changed
-                .iter()
-                .flatten()
-                .any(|policy| policy.subject.chooses(namespace, &profile.labels));
-            if concerned && !faulty!(KeepApplying) {
-                profile.applying = self.applying(namespace, &profile.labels);
-                profile.since = at;
-            }
-        }
     }
 
     fn current(&mut self, kind: ClusterPolicyKind, name: &str) -> Option<&mut HeldCluster> {
@@ -240,6 +245,19 @@ impl ClusterPolicies {
     pub(super) fn renumber(&mut self, terms: &mut Terms) {
         for held in &mut self.all {
             held.compiled = Arc::new(CompiledCluster::new(&held.compiled.policy, terms));
+        }
+    }
+}
+
+/// Tells the pods to which these policies apply, or did.
+fn index(ended: Option<&Arc<CompiledCluster>>, begun: Option<&Arc<CompiledCluster>>, roster: &mut Roster, at: Time) {
+    if faulty!(KeepApplying) {
+        return;
+    }
+    for profile in roster.profiles_mut() {
+        let begun = begun.filter(|begun| begun.subject.chooses(&profile.namespace.labels, &profile.labels));
+        if profile.applying.change(ended, begun) {
+            profile.since = at;
         }
     }
 }

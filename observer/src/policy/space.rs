@@ -75,9 +75,30 @@ impl Selection {
         }
     }
 
-    fn holds(&self, policy: &Arc<Compiled>) -> bool {
-        let mut all = self.ingress.iter().chain(&self.egress);
-        all.any(|one| Arc::ptr_eq(one, policy))
+    /// Without a policy that ended, and with one that begins, if it selects these labels; `false` if neither concerns them. Each
+    /// policy is asked once in its life: with hundreds of them that is what loading a namespace takes.
+    fn change(&mut self, ended: Option<&Arc<Compiled>>, begun: Option<&Arc<Compiled>>, labels: &LabelSet) -> bool {
+        let mut changed = false;
+        for (direction, list) in [
+            (Direction::Ingress, &mut self.ingress),
+            (Direction::Egress, &mut self.egress),
+        ] {
+            let leaves = ended.and_then(|ended| list.iter().position(|one| Arc::ptr_eq(one, ended)));
+            let comes = begun.filter(|begun| begun.isolates(Tags::Numbers(labels), direction));
+            if leaves.is_none() && comes.is_none() {
+                continue;
+            }
+            changed = true;
+            let mut all = std::mem::take(list).into_vec();
+            leaves.map(|at| all.remove(at));
+            if let Some(comes) = comes {
+                let name = &comes.policy.name.name;
+                let at = all.partition_point(|one| one.policy.name.name < *name);
+                all.insert(at, comes.clone());
+            }
+            *list = all.into();
+        }
+        changed
     }
 }
 
@@ -125,7 +146,7 @@ impl Space {
             until: None,
         };
         self.policies.insert(next, held);
-        self.index(&[replaced, Some(compiled)], shared.roster, at);
+        self.index(replaced.as_ref(), Some(&compiled), shared.roster, at);
         true
     }
 
@@ -133,7 +154,7 @@ impl Space {
     pub(super) fn remove_policy(&mut self, name: &str, roster: &mut Roster, at: Time) -> bool {
         let ended = self.end_policy(name, at);
         let was_there = ended.is_some();
-        self.index(&[ended], roster, at);
+        self.index(ended.as_ref(), None, roster, at);
         was_there
     }
 
@@ -144,18 +165,15 @@ impl Space {
         Some(held.compiled.clone())
     }
 
-    /// Selects anew for the pods that these policies select, or did.
-    fn index(&self, changed: &[Option<Arc<Compiled>>], roster: &mut Roster, at: Time) {
+    /// Tells the pods that these policies select, or did.
+    fn index(&self, ended: Option<&Arc<Compiled>>, begun: Option<&Arc<Compiled>>, roster: &mut Roster, at: Time) {
+        if faulty!(KeepIndex) {
+            return;
+        }
         for place in self.profiles.values() {
-            let Some(profile) = roster.profile_mut(*place) else {
-                continue;
-            };
-            let concerned = changed
-                .iter()
-                .flatten()
-                .any(|policy| profile.selection.holds(policy) || policy.selects(Tags::Numbers(&profile.labels)));
-            if concerned && !faulty!(KeepIndex) {
-                profile.selection = Selection::of(&self.policies, &profile.labels);
+            if let Some(profile) = roster.profile_mut(*place)
+                && profile.selection.change(ended, begun, &profile.labels)
+            {
                 profile.since = at;
             }
         }

@@ -86,22 +86,26 @@ fn cilium(value: &Value, every: Subjects) -> Subjects {
     if rules.is_empty() || !rules.iter().all(|rule| rule["endpointSelector"].is_object()) {
         return every;
     }
-    let has = |sections: [&str; 2]| {
-        let mut of_all = rules.iter();
-        of_all.any(|rule| {
-            sections
-                .iter()
-                .any(|section| rule.get(section).is_some_and(|rules| !rules.is_null()))
+    let pods = rules
+        .iter()
+        .map(|rule| cilium_selector(&rule["endpointSelector"]))
+        .collect();
+    let decides = |way: &str| {
+        let sections = [way.to_owned(), format!("{way}Deny")];
+        rules.iter().any(|rule| {
+            let has = sections.iter().any(|section| !rule[section].is_null());
+            // It may isolate without a rule.
+            has || rule["enableDefaultDeny"][way] == true
         })
     };
+    let (ingress, egress) = (decides("ingress"), decides("egress"));
+    // One that says nothing at all is not understood.
+    let nothing = !ingress && !egress;
     Subjects {
         namespace: every.namespace,
-        ingress: has(["ingress", "ingressDeny"]),
-        egress: has(["egress", "egressDeny"]),
-        pods: rules
-            .iter()
-            .map(|rule| cilium_selector(&rule["endpointSelector"]))
-            .collect(),
+        ingress: ingress || nothing,
+        egress: egress || nothing,
+        pods,
     }
 }
 
@@ -243,6 +247,11 @@ mod tests {
         check(
             "spec: {endpointSelector: {matchExpressions: [{key: a, operator: NotIn, values: [b]}, {key: c, operator: DoesNotExist}]}, ingress: []}",
             "x {} in",
+        );
+        check("spec: {endpointSelector: {matchLabels: {app: b}}}", "x {app=b} in+out");
+        check(
+            "spec: {endpointSelector: {}, ingress: [{}], enableDefaultDeny: {egress: true}}",
+            "x {} in+out",
         );
         check("spec: {nodeSelector: {}}", "x {} in+out");
         check("{}", "x {} in+out");

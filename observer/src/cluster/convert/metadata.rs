@@ -32,12 +32,18 @@ fn is_cluster_wide(kind: &str) -> bool {
 pub(super) fn peek(value: &Value) -> Name {
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
     let namespace = if text("/kind").is_some_and(is_cluster_wide) {
-        ""
+        intern("")
     } else {
-        text("/metadata/namespace").unwrap_or(DEFAULT_NAMESPACE)
+        namespace_of(value)
     };
     let name = text("/metadata/name").unwrap_or("without a name");
-    Name::new(intern(namespace), intern(name))
+    Name::new(namespace, intern(name))
+}
+
+/// The namespace of an object of a kind that is not known here.
+pub(super) fn namespace_of(value: &Value) -> Str {
+    let written = value.pointer("/metadata/namespace").and_then(Value::as_str);
+    intern(written.unwrap_or(DEFAULT_NAMESPACE))
 }
 
 /// The name of a namespaced object; its syntax is checked by `syntax`.

@@ -184,7 +184,7 @@ fn read_object(value: Value, path: &FieldPath) -> Read {
             };
             // An operator may make pods of it, there.
             let may_make_pods = matches!(what, What::Unused(_)) && served::is_custom(&version);
-            let of = may_make_pods.then(|| name.namespace.clone());
+            let of = may_make_pods.then(|| metadata::namespace_of(&value));
             (what, Scope::Namespaces(of.into_iter().collect()))
         }
     };

@@ -408,7 +408,9 @@ fn other_kinds_are_skipped_and_other_policies_told() {
 ---
 {apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: a}, spec: {template: {}}}
 ---
-{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, items: [1, {a: b}]}
+{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: quiet}, items: [1, {a: b}]}
+---
+{apiVersion: postgresql.cnpg.io/v1, kind: Cluster, metadata: {name: db, namespace: data}}
 ---
 {apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: c, namespace: shop}}
 ---
@@ -421,10 +423,16 @@ fn other_kinds_are_skipped_and_other_policies_told() {
 {apiVersion: k8s.ovn.org/v1, kind: EgressFirewall, metadata: {name: default, namespace: shop}}
 ",
     );
+    // Of these an operator may make pods, in their own namespaces whatever their names sound like.
+    assert_eq!(
+        content.operated.iter().map(|name| &**name).collect::<Vec<_>>(),
+        ["data", "default"]
+    );
     let skipped: Vec<_> = content.unused.iter().map(|kind| &**kind).collect();
     assert_eq!(
         skipped,
         [
+            "Cluster (postgresql.cnpg.io/v1)",
             "ConfigMap (v1)",
             "Deployment (apps/v1)",
             "Service (serving.knative.dev/v1)"
