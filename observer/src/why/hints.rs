@@ -12,9 +12,16 @@ const DNS: u16 = 53;
 
 /// The clauses that an answer for one source and one destination wants.
 pub(super) fn hints(world: &World, one: &Judged) -> impl Iterator<Item = String> {
-    [half(one), dns(one), localhost(one), own_node(one), no_nodes(world, one)]
-        .into_iter()
-        .flatten()
+    [
+        half(one),
+        dns(one),
+        localhost(one),
+        own_node(one),
+        no_nodes(world, one),
+        entry(one),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// One direction is allowed by a rule, which is of no use without the other.
@@ -86,6 +93,15 @@ fn own_node(one: &Judged) -> Option<String> {
             "pod {} has no nodeName in the objects: if this is its own node, no policy keeps it from there",
             pod.name
         )
+    })
+}
+
+/// By the address that was dialled a node may stand in for the source.
+fn entry(one: &Judged) -> Option<String> {
+    (one.verdict.ingress.undecidable == Some(Undecidable::SourceRewritten)).then(|| {
+        "only externalTrafficPolicy: Local keeps the source's address on its way in, and what a pod sends to another node is often \
+         masqueraded too"
+            .to_owned()
     })
 }
 

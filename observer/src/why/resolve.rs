@@ -29,6 +29,16 @@ pub enum Error {
         /// Its name.
         name: Name,
     },
+    /// No such object among those that could be read.
+    #[error("there is no {kind} {name} in the objects, of which {of} cannot be read: it may exist all the same")]
+    Unread {
+        /// Its kind.
+        kind: &'static str,
+        /// Its name.
+        name: Name,
+        /// What cannot be read.
+        of: Str,
+    },
     /// Nobody to be the source.
     #[error("{kind} {name} has no pods in the objects, so there is nobody to judge")]
     NoPods {
@@ -166,10 +176,21 @@ impl Resolving<'_> {
 
     fn service(&self, name: &Name) -> Result<Arc<Service>, Error> {
         let found = self.world.endpoints().service(name, self.at);
-        found.cloned().ok_or_else(|| Error::Missing {
-            kind: "Service",
-            name: name.clone(),
-        })
+        found.cloned().ok_or_else(|| self.missing("Service", name))
+    }
+
+    /// What is not there, or cannot be seen.
+    fn missing(&self, kind: &'static str, name: &Name) -> Error {
+        let name = name.clone();
+        let policies = self.world.policies();
+        match policies.backends_in_doubt(&name.namespace, self.at, self.at) {
+            Some(Undecidable::ObjectsInDoubt { source }) => Error::Unread {
+                kind,
+                name,
+                of: source.clone(),
+            },
+            _ => Error::Missing { kind, name },
+        }
     }
 
     pub(super) fn endpoint(&self, address: SocketAddr, protocol: Protocol) -> Endpoint {
@@ -201,10 +222,7 @@ impl Resolving<'_> {
             }
             Target::Pod(name) | Target::Service(name) => match endpoints.pod(name, self.at) {
                 Some(pod) => Ok(vec![self.pod(pod)]),
-                None => Err(Error::Missing {
-                    kind: "Pod",
-                    name: name.clone(),
-                }),
+                None => Err(self.missing("Pod", name)),
             },
             Target::Address(ip) => {
                 let endpoint = self.endpoint(SocketAddr::new(*ip, 0), Protocol::Tcp);

@@ -62,6 +62,7 @@ fn may_be_rewritten(world: &World, from: &str, to: &str) {
         [None, Some(&Undecidable::SourceRewritten)],
         "{from} {to}"
     );
+    notes(&answer, "only externalTrafficPolicy: Local keeps the source's address");
 }
 
 #[track_caller]
@@ -225,6 +226,12 @@ fn a_service_without_known_backends_is_in_doubt_while_slices_cannot_be_read() {
             assert_eq!(open(&answer), [Some(&expected); 2], "{to} {scope:?}");
             assert_eq!(answer.notes.is_empty(), concerns, "{:?}", answer.notes);
         }
+        let error = ask(&world, &query("x/a", "w/svc/gone:80")).expect_err("no such Service");
+        assert_eq!(
+            error.to_string().contains("endpointslices cannot be read"),
+            concerns,
+            "{error}"
+        );
     }
 }
 
