@@ -1,27 +1,20 @@
-//! What it costs to follow a large cluster's API server: until it is known, in memory, and while pods change.
+//! What an agent costs in a large cluster: until it is ready, in memory with all that it holds full, and while pods change.
 //!
 //! ```text
-//! fake API server (this process, over loopback) ←─ HTTP ─ this binary again, as `bench follow KUBECONFIG`: Source → Engine
+//! fake API server (this process, in the node's namespace) ←─ HTTP ─ observer agent ─ probe ─ pods that dial in vain
 //! ```
-//!
-//! The one that is measured does with the objects what the agent does, and has no probe.
+mod attempts;
 mod objects;
 
 use std::fmt;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
-use observer::attempt;
-use observer::cluster::{Access, Origin, Source};
-use observer::engine::{Engine, Input};
-use observer::policy;
-use observer::time::Time;
+use anyhow::{Context as _, Result, ensure};
+use nix::unistd::{SysconfVar, sysconf};
 
 use crate::fake_api::{FakeApi, Fault};
+use crate::lab::{Agent, Lab, Tail, agent};
 use objects::{fill, namespace, pod, pod_name};
 
 /// The cluster.
@@ -35,9 +28,12 @@ const NAMESPACES: usize = 200;
 const CHANGES: usize = 100;
 const SECONDS: usize = 60;
 
-/// Everything is known within this.
+/// So long the past may take to be read.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The agent is ready within this.
 pub const READY: Duration = Duration::from_secs(10);
-/// What follows stays under this, in bytes.
+/// It stays under this, in bytes.
 pub const RESIDENT: u64 = 80_000_000;
 /// The changes take less than this share of a core.
 pub const SHARE: f64 = 0.10;
@@ -47,18 +43,22 @@ pub const SHARE: f64 = 0.10;
 pub struct Figures {
     /// How the lists came.
     lists: &'static str,
-    /// Until everything was known.
+    /// Until it was ready, from its start on.
     ready: Duration,
     /// Processor time until then.
     processor: Duration,
-    /// Bytes of resident memory then, and at the end.
-    resident: [u64; 2],
-    /// The most it ever was.
+    /// Attempts that it keeps for clients when there is no room for more.
+    kept: usize,
+    /// Bytes that one of them has as JSON.
+    json: usize,
+    /// Bytes of resident memory: when it was ready, when it kept these attempts, when a client had read them, and after the changes.
+    resident: [u64; 4],
+    /// The most it ever was until then.
     peak: u64,
+    /// Bytes of resident memory when there is no room left for attempts of the last two minutes either.
+    flooded: u64,
     /// The share of a core that the changes took.
     share: f64,
-    /// Changes that were told.
-    changes: usize,
 }
 
 impl Figures {
@@ -66,196 +66,130 @@ impl Figures {
     ///
     /// # Errors
     ///
-    /// If no server can be made, or nothing comes of it.
+    /// If no node or no server can be made, or the agent does not do what it should.
     pub fn measure() -> Result<Vec<Self>> {
-        let fake = FakeApi::start("")?;
+        let lab = attempts::lab()?;
+        let fake = lab.node().enter(|| FakeApi::start(""))?;
         fill(&fake)?;
-        let streams = Self::of(&fake, "as streams", SECONDS)?;
+        for file in fs::read_dir(lab.manifests().path())? {
+            fake.apply(&fs::read_to_string(file?.path())?)?;
+        }
+        let streams = Self::of(&lab, &fake, "as streams", SECONDS)?;
         fake.fault("*", Fault::NoStreams);
-        let pages = Self::of(&fake, "in pages", SECONDS / 6)?;
+        let pages = Self::of(&lab, &fake, "in pages", SECONDS / 6)?;
         Ok(vec![streams, pages])
     }
 
-    fn of(fake: &FakeApi, lists: &'static str, seconds: usize) -> Result<Self> {
+    fn of(lab: &Lab, fake: &FakeApi, lists: &'static str, seconds: usize) -> Result<Self> {
         let began = Instant::now();
-        let mut follower = Follower::start(&fake.kubeconfig())?;
-        follower.hear("synced")?;
-        let (ready, processor) = (began.elapsed(), follower.processor()?);
-        let resident = follower.memory("VmRSS:")?;
-        let (changing, used) = (Instant::now(), follower.processor()?);
-        change(fake, seconds)?;
-        // A mark in the stream: everything before it has been taken.
-        fake.apply_object(namespace("the-end"))?;
-        let changes = follower
-            .hear("the-end")?
-            .parse()
-            .context("how many changes were told")?;
-        let share = (follower.processor()? - used).as_secs_f64() / changing.elapsed().as_secs_f64();
-        let resident = [resident, follower.memory("VmRSS:")?];
-        fake.delete("namespaces", "the-end");
-        Ok(Self {
+        let agent = agent().arg("--kubeconfig").arg(fake.kubeconfig()).start(lab.node())?;
+        let (ready, processor) = (began.elapsed(), processor(&agent)?);
+        let idle = memory(&agent, "VmRSS:")?;
+        let dialled = table(&agent, "capacity", "attempts_recent")?;
+        dial(lab, &agent, dialled)?;
+        let kept = table(&agent, "entries", "attempts_recent")?;
+        let full = memory(&agent, "VmRSS:")?;
+        let json = read_past(lab, &agent, kept)?;
+        let read = memory(&agent, "VmRSS:")?;
+        let share = change(fake, &agent, seconds)?;
+        let (after, peak) = (memory(&agent, "VmRSS:")?, memory(&agent, "VmHWM:")?);
+        dial(lab, &agent, table(&agent, "capacity", "attempts_remembered")? - dialled)?;
+        let figures = Self {
             lists,
             ready,
             processor,
-            resident,
-            peak: follower.memory("VmHWM:")?,
+            kept,
+            json,
+            resident: [idle, full, read, after],
+            peak,
+            flooded: memory(&agent, "VmRSS:")?,
             share,
-            changes,
-        })
+        };
+        agent.interrupt()?;
+        Ok(figures)
     }
 
     /// Whether they keep the limits.
     #[must_use]
     pub fn within_limits(&self) -> bool {
-        self.ready < READY && self.resident.iter().all(|bytes| *bytes < RESIDENT) && self.share < SHARE
+        self.ready < READY && self.peak < RESIDENT && self.share < SHARE
     }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let megabytes = |bytes: u64| bytes as f64 / 1e6;
-        let [before, after] = self.resident.map(megabytes);
+        let [idle, full, read, after] = self.resident.map(megabytes);
         writeln!(
             f,
-            "following an API server with {PODS} pods, {POLICIES} policies, {SERVICES} services, lists {}:",
+            "agent of a cluster with {PODS} pods, {POLICIES} policies, {SERVICES} services, lists {}:",
             self.lists
         )?;
         writeln!(
             f,
-            "  known after {:.2} s (limit {} s), {:.2} s of a processor",
+            "  ready after {:.2} s (limit {} s), {:.2} s of a processor",
             self.ready.as_secs_f64(),
             READY.as_secs(),
             self.processor.as_secs_f64()
         )?;
         writeln!(
             f,
-            "  resident {before:.1} MB, {after:.1} MB after the changes (limit {:.0} MB), at most {:.1} MB",
-            megabytes(RESIDENT),
-            megabytes(self.peak)
+            "  resident {idle:.1} MB; {full:.1} MB with {} attempts kept, of {} bytes of JSON each; {read:.1} MB when these were read; \
+             {after:.1} MB after the changes; at most {:.1} MB (limit {:.0} MB)",
+            self.kept,
+            self.json,
+            megabytes(self.peak),
+            megabytes(RESIDENT)
+        )?;
+        writeln!(
+            f,
+            "  resident {:.1} MB with as many attempts remembered as there is room for",
+            megabytes(self.flooded)
         )?;
         write!(
             f,
-            "  {CHANGES} pod changes a second: {:.1} % of a core (limit {:.0} %), {} changes told",
+            "  {CHANGES} pod changes a second: {:.1} % of a core (limit {:.0} %)",
             self.share * 100.0,
             SHARE * 100.0,
-            self.changes
         )
     }
 }
 
-/// The process that is measured.
-struct Follower {
-    child: Child,
-    output: BufReader<ChildStdout>,
-    /// When this is closed, it ends.
-    _input: ChildStdin,
+/// Lets pods dial so often, and waits until these attempts are decided.
+fn dial(lab: &Lab, agent: &Agent<'_>, attempts: usize) -> Result<()> {
+    attempts::dial_in_vain(lab, attempts);
+    agent.await_metric(r#"observer_table_entries{table="attempts_running"}"#, 0.0)
 }
 
-impl Follower {
-    fn start(kubeconfig: &Path) -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe().context("finding this program")?)
-            .arg("follow")
-            .arg(kubeconfig)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("starting the follower")?;
-        let output = child.stdout.take().context("its output")?;
-        let input = child.stdin.take().context("its input")?;
-        Ok(Self {
-            child,
-            output: BufReader::new(output),
-            _input: input,
-        })
-    }
-
-    /// Waits for a line that begins so, and gives the rest of it.
-    fn hear(&mut self, wanted: &str) -> Result<String> {
-        let mut line = String::new();
-        while self.output.read_line(&mut line)? > 0 {
-            if let Some(rest) = line.strip_prefix(wanted) {
-                return Ok(rest.trim().to_owned());
-            }
-            eprint!("{line}");
-            line.clear();
-        }
-        bail!("the follower ended without {wanted}")
-    }
-
-    fn memory(&self, field: &str) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).context("reading its status")?;
-        super::memory::bytes(&status, field)
-    }
-
-    /// Processor time so far, in clock ticks of the kernel's interface (10 ms).
-    fn processor(&self) -> Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).context("reading its state")?;
-        // After the name, which may hold anything: state is field 3, user and system time are 14 and 15.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |field: usize| fields.get(field - 3).and_then(|ticks| ticks.parse::<u64>().ok());
-        let (user, system) = (ticks(14).context("user time")?, ticks(15).context("system time")?);
-        Ok(Duration::from_millis((user + system) * 10))
-    }
+/// A figure of a table of the agent: `entries` or `capacity`.
+fn table(agent: &Agent<'_>, figure: &str, table: &str) -> Result<usize> {
+    let series = format!("observer_table_{figure}{{table=\"{table}\"}}");
+    let value = agent.metric(&series)?;
+    Ok(value.with_context(|| format!("no metric {series}"))? as usize)
 }
 
-impl Drop for Follower {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Has a client read what the agent keeps; bytes of an attempt as JSON.
+fn read_past(lab: &Lab, agent: &Agent<'_>, kept: usize) -> Result<usize> {
+    let server = agent.grpc().to_string();
+    let client = Tail::json().args(["--server", &server, "--last", &kept.to_string()]);
+    let past = client.spawn(lab.node())?.finish(PATIENCE)?;
+    let of_attempts = past.lines.iter().zip(&past.records);
+    let denied =
+        of_attempts.filter(|(_, record)| record["cause"] == "policy-both" && record["confidence"] == "confirmed");
+    let (count, bytes) = denied.fold((0, 0), |(count, bytes), (line, _)| (count + 1, bytes + line.len()));
+    let first = past.records.iter().find(|record| record["type"] == "attempt");
+    ensure!(
+        count == kept,
+        "{count} of {kept} attempts are as they should be; the first: {first:?}"
+    );
+    Ok(bytes / count)
 }
 
-/// `bench follow KUBECONFIG`: what is measured.
-///
-/// # Errors
-///
-/// A kubeconfig that leads nowhere.
-pub fn follow(kubeconfig: PathBuf) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let origin = Origin::Cluster(Access {
-        kubeconfig: Some(kubeconfig),
-        context: None,
-    });
-    runtime.block_on(async {
-        let mut engine = Engine::new(attempt::Config::default(), policy::Config::default());
-        let (mut source, loaded) = Source::open(&origin).await?;
-        engine.input(Input::Loaded(loaded.changes), Time::BEGINNING);
-        let mut told = 0;
-        loop {
-            let update = source.next().await;
-            for message in &update.messages {
-                println!("{message}");
-            }
-            let synced = !update.loaded.is_empty();
-            let ends = update
-                .changes
-                .iter()
-                .any(|change| format!("{change:?}").contains("the-end"));
-            told += update.changes.len();
-            engine.input(Input::Loaded(update.loaded), Time::BEGINNING);
-            engine.input(Input::Changed(update.changes), now());
-            engine.input(Input::Tick, now());
-            if synced {
-                println!("synced");
-            }
-            if ends {
-                println!("the-end {told}");
-            }
-            std::io::stdout().flush()?;
-        }
-    })
-}
-
-fn now() -> Time {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Time::BEGINNING + since.unwrap_or_default()
-}
-
-/// Changes pods, `CHANGES` each second, as a rollout does: deleted, made, given an address, ready.
-fn change(fake: &FakeApi, seconds: usize) -> Result<()> {
+/// Changes pods, `CHANGES` each second, as a rollout does: deleted, made, given an address, ready. Gives the share of a core that the
+/// agent takes meanwhile.
+fn change(fake: &FakeApi, agent: &Agent<'_>, seconds: usize) -> Result<f64> {
     let gap = Duration::from_secs(1) / u32::try_from(CHANGES)?;
-    let began = Instant::now();
+    let (began, used) = (Instant::now(), processor(agent)?);
     for number in 0..CHANGES * seconds {
         let index = number / 4 % PODS;
         match number % 4 {
@@ -265,5 +199,27 @@ fn change(fake: &FakeApi, seconds: usize) -> Result<()> {
         let due = began + gap * u32::try_from(number + 1)?;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
     }
-    Ok(())
+    let share = (processor(agent)? - used).as_secs_f64() / began.elapsed().as_secs_f64();
+    // A mark in the stream: everything before it has been taken.
+    let known = fake.objects("namespaces").len() as f64;
+    fake.apply_object(namespace("the-end"))?;
+    agent.await_metric(r#"observer_objects{kind="Namespace"}"#, known + 1.0)?;
+    fake.delete("namespaces", "the-end");
+    Ok(share)
+}
+
+fn memory(agent: &Agent<'_>, field: &str) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", agent.process().id())).context("reading its status")?;
+    super::memory::bytes(&status, field)
+}
+
+/// User and system time of all threads so far.
+fn processor(agent: &Agent<'_>) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", agent.process().id())).context("reading its state")?;
+    // After the name, which may hold anything: state is field 3, user and system time are 14 and 15.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field - 3).and_then(|ticks| ticks.parse::<u64>().ok());
+    let (user, system) = (ticks(14).context("user time")?, ticks(15).context("system time")?);
+    let per_second = sysconf(SysconfVar::CLK_TCK)?.context("ticks a second")?;
+    Ok(Duration::from_secs_f64((user + system) as f64 / per_second as f64))
 }

@@ -4,7 +4,7 @@
 //! kernel     nanoseconds per packet of the kernel programs, under test-run
 //! latency    from an application's connect to the tail's record
 //! memory     resident memory of the tail with an idle cluster
-//! cluster    following the API server of a large cluster
+//! cluster    the agent of a large cluster: start, memory, processor time
 //! fleet      processor time of the tail of 50 agents, and whether it keeps their order
 //! ```
 pub mod cluster;

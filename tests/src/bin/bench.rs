@@ -47,13 +47,6 @@ fn cluster() -> Result<bool> {
 
 fn main() -> Result<ExitCode> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    // What `cluster` starts, to measure it.
-    if let [verb, kubeconfig] = wanted.as_slice()
-        && verb == "follow"
-    {
-        bench::cluster::follow(kubeconfig.into())?;
-        return Ok(ExitCode::SUCCESS);
-    }
     if let Some(unknown) = wanted.iter().find(|name| ALL.iter().all(|(known, _)| known != name)) {
         bail!(
             "no benchmark {unknown}; there are: {}",

@@ -13,7 +13,7 @@ pub(super) fn fill(fake: &FakeApi) -> Result<()> {
     for number in 0..NODES {
         fake.apply_object(json!({
             "apiVersion": "v1", "kind": "Node",
-            "metadata": { "name": format!("worker-{number}"), "labels": { "kubernetes.io/hostname": format!("worker-{number}") } },
+            "metadata": { "name": format!("node-{number}"), "labels": { "kubernetes.io/hostname": format!("node-{number}") } },
             "spec": { "podCIDRs": [format!("10.{}.{}.0/24", 128 + number / 256, number % 256)] },
             "status": {
                 "addresses": [{ "type": "InternalIP", "address": format!("192.168.{}.{}", number / 250, number % 250 + 1) }],
@@ -31,7 +31,7 @@ pub(super) fn fill(fake: &FakeApi) -> Result<()> {
         fake.apply_object(json!({
             "apiVersion": "v1", "kind": "Service", "metadata": { "namespace": space, "name": name, "labels": { "app": name } },
             "spec": {
-                "clusterIP": address(96, number), "clusterIPs": [address(96, number)], "type": "ClusterIP",
+                "clusterIP": address(97, number), "clusterIPs": [address(97, number)], "type": "ClusterIP",
                 "selector": { "app": name }, "ports": [{ "name": "http", "port": 80, "targetPort": "http", "protocol": "TCP" }],
             },
             "status": { "loadBalancer": {} },
@@ -46,7 +46,7 @@ pub(super) fn fill(fake: &FakeApi) -> Result<()> {
             "ports": [{ "name": "http", "port": 8080, "protocol": "TCP" }],
             "endpoints": backends.iter().map(|backend| json!({
                 "addresses": [address(100, *backend)], "conditions": { "ready": true, "serving": true, "terminating": false },
-                "nodeName": format!("worker-{}", backend % NODES),
+                "nodeName": format!("node-{}", backend % NODES),
                 "targetRef": { "kind": "Pod", "namespace": space, "name": pod_name(*backend) },
             })).collect::<Vec<_>>(),
         }))?;
@@ -66,7 +66,7 @@ pub(super) fn fill(fake: &FakeApi) -> Result<()> {
                     "ports": [{ "port": 8080, "protocol": "TCP" }],
                 }],
                 "egress": [
-                    { "to": [{ "ipBlock": { "cidr": "10.0.0.0/8", "except": ["10.96.0.0/16"] } }] },
+                    { "to": [{ "ipBlock": { "cidr": "10.0.0.0/8", "except": ["10.97.0.0/16"] } }] },
                     { "ports": [{ "port": 53, "protocol": "UDP" }, { "port": 53, "protocol": "TCP" }] },
                 ],
             },
@@ -137,7 +137,7 @@ pub(super) fn pod(index: usize, incarnation: usize, step: usize) -> Value {
             "managedFields": [managed("kube-controller-manager", 25), managed("kubelet", 15)],
         },
         "spec": {
-            "nodeName": format!("worker-{}", index % NODES), "serviceAccountName": "default", "restartPolicy": "Always",
+            "nodeName": format!("node-{}", index % NODES), "serviceAccountName": "default", "restartPolicy": "Always",
             "containers": [{
                 "name": "app", "image": "registry.example/team/app:1.2.3", "env": variables,
                 "ports": [{ "name": "http", "containerPort": 8080, "protocol": "TCP" }],
