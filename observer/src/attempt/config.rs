@@ -21,7 +21,8 @@ pub struct Config {
     pub memory: Duration,
     /// Attempts that run at a time. Later ones are counted and left out, but for the few that an ambiguous ISN parts.
     pub max_running: usize,
-    /// Decided attempts that are remembered. The oldest are given up and counted.
+    /// Decided attempts that are remembered. The oldest are given up and counted. More than the share of one interface in the kernel's
+    /// table, so that one pod's flood leaves room for the others.
     pub max_remembered: usize,
     /// Drop events that are kept until their attempt is known. The oldest are given up and counted.
     pub max_held_drops: usize,
@@ -39,7 +40,7 @@ impl Default for Config {
             patience: Duration::from_secs(1),
             memory: Duration::from_secs(130),
             max_running: 16_384,
-            max_remembered: 16_384,
+            max_remembered: 12_288,
             max_held_drops: 4_096,
             max_edges: 8_192,
         }

@@ -296,6 +296,13 @@ impl Open {
             .map(|drop| drop.at)
     }
 
+    /// Gives back the room for what will hardly come: a decided attempt is remembered for long.
+    pub(super) fn fit(&mut self) {
+        self.legs.shrink_to_fit();
+        self.drops.shrink_to_fit();
+        self.tuples.shrink_to_fit();
+    }
+
     /// Keeps of a connected attempt what tells later SYNs of it from new ones.
     pub(super) fn shrink(&mut self) {
         self.legs = Vec::new();

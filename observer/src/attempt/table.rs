@@ -19,7 +19,7 @@ const MAX_COMPARED: usize = 64;
 #[derive(Default)]
 pub(super) struct Table {
     /// Every attempt that runs or is remembered. Bounded by the tracker.
-    attempts: HashMap<Serial, Open>,
+    attempts: HashMap<Serial, Box<Open>>,
     /// ISN and tuple → attempts with a point or drop of that tuple, nearly always one.
     by_tuple: HashMap<(u32, Tuple), Vec<Serial>>,
     /// ISN → attempts.
@@ -42,11 +42,11 @@ pub(super) enum Found {
 
 impl Table {
     pub(super) fn get(&self, serial: Serial) -> Option<&Open> {
-        self.attempts.get(&serial)
+        self.attempts.get(&serial).map(AsRef::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, serial: Serial) -> Option<&mut Open> {
-        self.attempts.get_mut(&serial)
+        self.attempts.get_mut(&serial).map(AsMut::as_mut)
     }
 
     /// Puts a new attempt in.
@@ -57,7 +57,7 @@ impl Table {
         for &tuple in &open.tuples {
             self.by_tuple.entry((open.isn, tuple)).or_default().push(serial);
         }
-        self.attempts.insert(serial, open);
+        self.attempts.insert(serial, open.into());
         serial
     }
 
@@ -81,7 +81,7 @@ impl Table {
         for &tuple in &open.tuples {
             unlist(&mut self.by_tuple, &(open.isn, tuple), serial);
         }
-        Some(open)
+        Some(*open)
     }
 
     /// How many there are.

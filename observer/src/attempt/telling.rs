@@ -178,6 +178,7 @@ impl Tracker {
     fn remember(&mut self, serial: Serial, phase: Phase) {
         if let Some(open) = self.table.get_mut(serial) {
             open.phase = phase;
+            open.fit();
             open.remembered = Some(open.first);
             self.remembered.insert((open.first, serial));
         }

@@ -112,7 +112,8 @@ impl Pods {
         if pod.host_network {
             return;
         }
-        let claims = self.owners.entry(address).or_default();
+        // Nearly always one.
+        let claims = self.owners.entry(address).or_insert_with(|| Vec::with_capacity(1));
         let had_it = same.is_some_and(|same| owns(same) && same.addresses.contains(&address));
         if !owns(pod) {
             if !had_it {

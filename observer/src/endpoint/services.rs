@@ -36,7 +36,8 @@ pub(super) struct Services {
 }
 
 fn add<K: Hash + Eq>(index: &mut HashMap<K, Vec<Name>>, key: K, name: &Name) {
-    let names = index.entry(key).or_default();
+    // Nearly always one.
+    let names = index.entry(key).or_insert_with(|| Vec::with_capacity(1));
     if !names.contains(name) {
         names.push(name.clone());
     }

@@ -36,7 +36,8 @@ impl<K: Eq + Hash, V> Versioned<K, V> {
     }
 
     fn push(&mut self, key: K, value: Option<V>, from: Time) {
-        let versions = self.versions.entry(key).or_default();
+        // Nearly every key has one version for good.
+        let versions = self.versions.entry(key).or_insert_with(|| Vec::with_capacity(1));
         let from = versions.last().map_or(from, |(last, _)| from.max(*last));
         if versions.last().is_some_and(|(last, _)| *last == from) {
             versions.pop();

@@ -84,6 +84,7 @@ fn addresses(status: &core::PodStatus, findings: &mut Findings) -> Vec<std::net:
             Some(_) => {}
         }
     }
+    addresses.shrink_to_fit();
     addresses
 }
 
@@ -181,6 +182,7 @@ fn ports(spec: &core::PodSpec, host_network: bool, findings: &mut Findings) -> V
         let keeps_running = container.restart_policy.as_deref() == Some("Always");
         add("initContainers", index, container, keeps_running);
     }
+    ports.shrink_to_fit();
     ports
 }
 

@@ -239,7 +239,7 @@ pub(super) fn convert_slice(given: &discovery::EndpointSlice, findings: &mut Fin
         .map(|(index, endpoint)| slice_endpoint(endpoint, ipv4, list.index(index), findings))
         .collect();
     let list = At::ROOT.key("ports");
-    let mut ports: Vec<SlicePort> = Vec::new();
+    let mut ports: Vec<SlicePort> = Vec::with_capacity(given.ports.as_ref().map_or(0, Vec::len));
     for (index, port) in given.ports.iter().flatten().enumerate() {
         let at = list.index(index);
         let name = port.name.as_deref().unwrap_or("");
@@ -278,7 +278,8 @@ fn slice_endpoint(
     if given.addresses.is_empty() {
         findings.error(list, "an endpoint needs at least one address");
     }
-    let mut addresses = Vec::new();
+    // The API allows a hundred and means one.
+    let mut addresses = Vec::with_capacity(given.addresses.len());
     if let Some(ipv4) = ipv4 {
         for (index, text) in given.addresses.iter().enumerate() {
             let at = list.index(index);

@@ -34,7 +34,7 @@ use crate::cluster::watch::Update;
 const BATCH: usize = 1000;
 
 /// Objects on a page, where the server does not do lists as streams: pages are held as a whole while they are read.
-const PAGE: u32 = 250;
+const PAGE: u32 = 100;
 
 /// A stream of objects that brings nothing for so long before it is complete comes from a server that does not know of it.
 const STREAM_SILENCE: std::time::Duration = std::time::Duration::from_secs(5);

@@ -26,14 +26,14 @@ pub(super) struct Told {
     pub(super) messages: Vec<String>,
 }
 
-/// An object as far as it can be read.
+/// An object as far as it can be read. What is rare lies apart: there is one of these for every object of the cluster.
 #[derive(Clone, Debug, PartialEq)]
 enum Item {
     Object(Object),
     /// A policy that is not evaluated, and where the pods are that it may select.
-    Foreign(Scope),
+    Foreign(Box<Scope>),
     /// What is wrong with it, a line each, and what it may concern.
-    Refused(Vec<String>, Scope),
+    Refused(Box<(Vec<String>, Scope)>),
 }
 
 /// What is known of an object.
@@ -157,19 +157,19 @@ impl Table {
     fn differs(&self, name: &Name, item: &Item) -> bool {
         match (self.known.get(name), item) {
             (None, _) => true,
-            (Some(known), Item::Refused(..)) => known.refused.as_ref() != Some(item),
+            (Some(known), Item::Refused(_)) => known.refused.as_ref() != Some(item),
             (Some(known), _) => known.refused.is_some() || known.good.as_ref() != Some(item),
         }
     }
 
     fn set(&mut self, name: Name, item: Item, told: &mut Told) {
-        if let Item::Refused(problems, _) = &item {
-            told.messages.extend(problems.iter().cloned());
+        if let Item::Refused(refused) = &item {
+            told.messages.extend(refused.0.iter().cloned());
         }
         told.changes.push(self.change(&name, &item));
         let source = self.source(&name);
         let known = self.known.entry(name).or_default();
-        if matches!(item, Item::Refused(..)) {
+        if matches!(item, Item::Refused(_)) {
             known.refused = Some(item);
             return;
         }
@@ -186,7 +186,7 @@ impl Table {
         };
         told.changes.extend(known.good.map(|good| match good {
             Item::Object(object) => Change::Remove(object.kind(), object.name()),
-            Item::Foreign(_) | Item::Refused(..) => Change::ForeignGone {
+            Item::Foreign(_) | Item::Refused(_) => Change::ForeignGone {
                 policy: self.source(name),
             },
         }));
@@ -202,11 +202,11 @@ impl Table {
             Item::Object(object) => Change::Set(object.clone()),
             Item::Foreign(scope) => Change::Foreign {
                 policy: self.source(name),
-                scope: scope.clone(),
+                scope: (**scope).clone(),
             },
-            Item::Refused(_, scope) => Change::Doubt {
+            Item::Refused(refused) => Change::Doubt {
                 source: self.source(name),
-                scope: scope.clone(),
+                scope: refused.1.clone(),
             },
         }
     }
@@ -231,7 +231,7 @@ impl Table {
                 }
                 Item::Object(object)
             }
-            (What::Foreign(_), None) => Item::Foreign(read.scope),
+            (What::Foreign(_), None) => Item::Foreign(read.scope.into()),
             _ => self.refused(&name, read.findings, read.scope),
         };
         (name, item)
@@ -255,6 +255,6 @@ impl Table {
             Some(Kind::Service | Kind::EndpointSlice | Kind::Node) => Scope::Addresses(vec![]),
             _ => scope,
         };
-        Item::Refused(problems, scope)
+        Item::Refused(Box::new((problems, scope)))
     }
 }
