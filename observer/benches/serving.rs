@@ -100,10 +100,7 @@ fn from(mut diagnosed: Diagnosed, namespace: usize) -> Output {
 }
 
 fn hub() -> Hub {
-    let limits = Limits {
-        attempts: 16_384,
-        age: Duration::from_secs(900),
-    };
+    let limits = Limits::of(4_096, Duration::from_secs(900));
     Hub::new("here".into(), limits, None)
 }
 

@@ -57,6 +57,10 @@ pub struct Engine {
     pruned: Time,
 }
 
+/// So many of the rules that nearly allow an attempt are told of it, in each direction: what is told is kept and sent on, and a pod may
+/// have hundreds.
+const MISSES: usize = 3;
+
 /// How often history is pruned.
 const PRUNE_EVERY: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -66,7 +70,10 @@ impl Engine {
     pub fn new(attempts: attempt::Config, policies: policy::Config) -> Self {
         Self {
             tracker: Tracker::new(attempts),
-            world: World::new(policies),
+            world: World::new(policy::Config {
+                misses: MISSES,
+                ..policies
+            }),
             node: NodeStates::default(),
             gaps: Gaps::new(attempts.max_edges),
             pruned: Time::BEGINNING,

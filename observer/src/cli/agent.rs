@@ -63,8 +63,8 @@ pub struct Agent {
     #[command(flatten)]
     grpc: GrpcArgs,
 
-    /// Keep so many recent attempts for clients that ask for the past.
-    #[arg(long, value_name = "N", env = "OBSERVER_RECENT_ATTEMPTS", default_value = "16384")]
+    /// Keep so many recent attempts for clients that ask for the past; fewer where there is much to say of each.
+    #[arg(long, value_name = "N", env = "OBSERVER_RECENT_ATTEMPTS", default_value = "4096")]
     recent_attempts: usize,
 
     /// Keep them no longer than this.
@@ -204,10 +204,7 @@ impl Agent {
         } else {
             None
         };
-        let limits = Limits {
-            attempts: self.recent_attempts,
-            age: self.recent_age,
-        };
+        let limits = Limits::of(self.recent_attempts, self.recent_age);
         let shown: BTreeSet<Str> = self
             .restrict_namespaces
             .iter()

@@ -1,6 +1,7 @@
-//! The ring of recent attempts: bounded by count and age, what it gives up is counted.
+//! The ring of recent attempts: bounded by count, size and age, what it gives up is counted.
 
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,22 @@ use crate::time::Time;
 pub struct Limits {
     /// Final records and revisions; provisional records of as many attempts again.
     pub attempts: usize,
+    /// Bytes of JSON of all of them together. In memory a record takes about as much: what there is to say of an attempt has no bound.
+    pub bytes: usize,
     /// Since they were decided.
     pub age: Duration,
+}
+
+/// Bytes of JSON that an attempt may have on average: one that connected has 1,900, one that policies denied 4,000 and more.
+const BYTES_EACH: usize = 2048;
+
+impl Limits {
+    /// So many attempts, if they have no more to say than most, and for so long.
+    #[must_use]
+    pub const fn of(attempts: usize, age: Duration) -> Self {
+        let bytes = attempts.saturating_mul(BYTES_EACH);
+        Self { attempts, bytes, age }
+    }
 }
 
 /// What went in and what was given up.
@@ -22,7 +37,7 @@ pub struct Limits {
 pub struct Counters {
     /// Final records and revisions that came in.
     pub seen: u64,
-    /// Of these, left since there were too many.
+    /// Of these, left since there were too many, or they were too large together.
     pub crowded_out: u64,
     /// Of these, left since they were too old.
     pub aged_out: u64,
@@ -35,13 +50,23 @@ pub struct Counters {
 pub struct Ring {
     limits: Limits,
     /// Final records and revisions in the order in which they were decided. At the limit the oldest leaves.
-    decided: VecDeque<Arc<Record>>,
+    decided: VecDeque<Held>,
     /// The latest provisional record of each attempt that is not decided, by id. Written and deleted by `push`, by age deleted by
     /// `expire`. At the limit a new attempt's is not taken in: its final record will be.
-    unfinished: HashMap<String, Arc<Record>>,
+    unfinished: HashMap<String, Held>,
+    /// The sum of the sizes of both.
+    bytes: usize,
     /// When the ages of `unfinished` were looked at last.
     looked: Time,
     counters: Counters,
+}
+
+/// A record and its size.
+#[derive(Debug)]
+struct Held {
+    record: Arc<Record>,
+    /// As JSON, in bytes.
+    bytes: usize,
 }
 
 /// How often all unfinished attempts are looked at: their final records come by themselves, so this matters for few.
@@ -55,6 +80,7 @@ impl Ring {
             limits,
             decided: VecDeque::new(),
             unfinished: HashMap::new(),
+            bytes: 0,
             looked: Time::BEGINNING,
             counters: Counters::default(),
         }
@@ -62,43 +88,62 @@ impl Ring {
 
     /// Takes in a record. A final record takes the place of its attempt's provisional one; a revision stands beside what it corrects.
     pub fn push(&mut self, record: Arc<Record>) {
+        let known = self.unfinished.remove(&record.id);
+        self.bytes -= known.as_ref().map_or(0, |held| held.bytes);
+        let bytes = size(&record);
         if is_provisional(&record) {
-            let known = self.unfinished.contains_key(&record.id);
-            if known || self.unfinished.len() < self.limits.attempts {
-                self.unfinished.insert(record.id.clone(), record);
+            if known.is_some() || self.unfinished.len() < self.limits.attempts {
+                self.bytes += bytes;
+                self.unfinished.insert(record.id.clone(), Held { record, bytes });
             } else {
                 self.counters.unfinished_given_up += 1;
             }
-            return;
+        } else {
+            self.counters.seen += 1;
+            self.bytes += bytes;
+            self.decided.push_back(Held { record, bytes });
         }
-        self.unfinished.remove(&record.id);
-        self.counters.seen += 1;
-        self.decided.push_back(record);
-        while self.decided.len() > self.limits.attempts {
-            self.decided.pop_front();
-            self.counters.crowded_out += 1;
+        while self.decided.len() > self.limits.attempts || self.bytes > self.limits.bytes {
+            if self.leave() {
+                self.counters.crowded_out += 1;
+            } else {
+                // Their final records will come.
+                self.counters.unfinished_given_up += self.unfinished.len() as u64;
+                self.unfinished.clear();
+                self.bytes = 0;
+            }
         }
+    }
+
+    /// The oldest decided record leaves, if there is one.
+    fn leave(&mut self) -> bool {
+        let oldest = self.decided.pop_front();
+        self.bytes -= oldest.as_ref().map_or(0, |held| held.bytes);
+        oldest.is_some()
     }
 
     /// Gives up what is too old at `now`.
     pub fn expire(&mut self, now: Time) {
         let before = now - self.limits.age;
-        while self.decided.front().is_some_and(|record| record.decided < before) {
-            self.decided.pop_front();
+        while self.decided.front().is_some_and(|held| held.record.decided < before) {
+            self.leave();
             self.counters.aged_out += 1;
         }
         if now.since(self.looked) >= LOOK_EVERY {
             self.looked = now;
-            let held = self.unfinished.len();
-            self.unfinished.retain(|_, record| record.decided >= before);
-            self.counters.unfinished_given_up += (held - self.unfinished.len()) as u64;
+            let old = self.unfinished.extract_if(|_, held| held.record.decided < before);
+            for (_, held) in old {
+                self.bytes -= held.bytes;
+                self.counters.unfinished_given_up += 1;
+            }
         }
     }
 
     /// What is held: decided attempts in the order of their decision, then those that are not decided.
     #[must_use]
     pub fn records(&self) -> Vec<Arc<Record>> {
-        self.decided.iter().chain(self.unfinished.values()).cloned().collect()
+        let all = self.decided.iter().chain(self.unfinished.values());
+        all.map(|held| held.record.clone()).collect()
     }
 
     /// Final records and revisions that are held.
@@ -116,7 +161,11 @@ impl Ring {
     /// How many of those held were decided since.
     #[must_use]
     pub fn decided_since(&self, since: Time) -> usize {
-        let later = self.decided.iter().rev().take_while(|record| record.decided >= since);
+        let later = self
+            .decided
+            .iter()
+            .rev()
+            .take_while(|held| held.record.decided >= since);
         later.count()
     }
 
@@ -131,4 +180,24 @@ impl Ring {
     pub fn counters(&self) -> Counters {
         self.counters
     }
+}
+
+/// How large a record is as JSON, in bytes. This follows its fields by itself, and costs less than making it.
+fn size(record: &Record) -> usize {
+    #[derive(Default)]
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count::default();
+    // Neither counting nor a record can fail.
+    let _ = serde_json::to_writer(&mut count, record);
+    count.0
 }

@@ -45,5 +45,6 @@ fn either(mut first: DirectionVerdict, second: DirectionVerdict, reason: &Undeci
         policies: first.policies,
         rule: None,
         nearest: Vec::new(),
+        farther: 0,
     }
 }

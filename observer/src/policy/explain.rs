@@ -101,6 +101,7 @@ impl Policies {
             policies: Vec::new(),
             rule: None,
             nearest: Vec::new(),
+            farther: 0,
         };
         let Some(scene) = self.telling_scene(question, direction) else {
             return verdict;
@@ -123,7 +124,7 @@ impl Policies {
             .extend(scene.isolating().map(|policy| policy.policy.name.clone()));
         match answer.decision {
             Decision::Allowed => verdict.rule = scene.first_allowing(),
-            Decision::Denied => verdict.nearest = scene.nearest(),
+            Decision::Denied => (verdict.nearest, verdict.farther) = scene.nearest(),
             Decision::NotApplicable | Decision::NotIsolated | Decision::Undecidable => {}
         }
         if matches!(answer.decision, Decision::Allowed | Decision::Denied) {
@@ -261,6 +262,7 @@ impl Verdict {
             policies: Vec::new(),
             rule: None,
             nearest: Vec::new(),
+            farther: 0,
         };
         Self {
             decision: Decision::Undecidable,

@@ -63,12 +63,14 @@ pub(super) struct Miss<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// What every rule of the isolating policies lacks, nearest first.
-    pub(super) fn nearest(&self) -> Vec<NearMiss> {
+    /// What the rules of the isolating policies lack, nearest first, and how many more there are than are told.
+    pub(super) fn nearest(&self) -> (Vec<NearMiss>, usize) {
         let mut misses = self.misses();
         // Stable: policies by name, rules by number.
         misses.sort_by_key(Miss::order);
-        misses.into_iter().map(|miss| self.told(miss)).collect()
+        let farther = misses.len().saturating_sub(self.policies.config.misses);
+        misses.truncate(misses.len() - farther);
+        (misses.into_iter().map(|miss| self.told(miss)).collect(), farther)
     }
 
     /// The rule that comes nearest.

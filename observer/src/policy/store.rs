@@ -29,6 +29,8 @@ pub struct Config {
     pub window: Duration,
     /// How far back a policy's change is told with a verdict.
     pub recent: Duration,
+    /// So many of the rules that do not match are told with a verdict, in each direction; the others are counted.
+    pub misses: usize,
 }
 
 impl Default for Config {
@@ -36,6 +38,7 @@ impl Default for Config {
         Self {
             window: Duration::from_secs(3),
             recent: Duration::from_secs(600),
+            misses: usize::MAX,
         }
     }
 }

@@ -158,6 +158,8 @@ pub struct DirectionVerdict {
     /// For [`Decision::Denied`]: the rule that denies, or the rules of the isolating policies, nearest first. Empty where
     /// they have no rules.
     pub nearest: Vec<NearMiss>,
+    /// Rules of the isolating policies that are farther off and not among `nearest`, because of `Config::misses`.
+    pub farther: usize,
 }
 
 /// Names a rule.

@@ -35,7 +35,7 @@ impl Record {
                 .handshake
                 .map(|span| u64::try_from(span.as_micros()).unwrap_or(u64::MAX)),
             source_observed: attempt.source_observed,
-            wire: wire::clause(attempt),
+            wire: exact(wire::clause(attempt)),
             points: attempt.points.iter().map(point).collect(),
             source: party(&assessment.source),
             destination: destination(assessment, attempt),
@@ -194,15 +194,16 @@ fn direction(verdict: &DirectionVerdict) -> DirectionRecord {
     DirectionRecord {
         decision: verdict.decision,
         undecidable: verdict.undecidable.as_ref().map(|reason| reason.code().into()),
-        policies: verdict.policies.iter().map(ToString::to_string).collect(),
+        policies: verdict.policies.iter().map(|name| exact(name.to_string())).collect(),
         rule: verdict.rule.as_ref().map(rule),
         nearest: verdict.nearest.iter().map(nearest).collect(),
+        farther: verdict.farther,
     }
 }
 
 fn rule(rule: &RuleId) -> RuleRecord {
     RuleRecord {
-        policy: rule.policy.to_string(),
+        policy: exact(rule.policy.to_string()),
         direction: rule.direction,
         number: rule.number,
     }
@@ -216,9 +217,15 @@ fn nearest(miss: &NearMiss) -> NearestRecord {
             .iter()
             .map(|unmet| Fact {
                 kind: misses::code(unmet).into(),
-                text: misses::unmet(unmet, miss.rule.direction),
+                text: exact(misses::unmet(unmet, miss.rule.direction)),
             })
             .collect(),
         change: miss.change.clone(),
     }
+}
+
+/// Without the room that was left for writing it: records are kept, many of them.
+fn exact(mut text: String) -> String {
+    text.shrink_to_fit();
+    text
 }

@@ -266,6 +266,9 @@ pub struct DirectionRecord {
     pub rule: Option<RuleRecord>,
     /// The nearest misses, nearest first.
     pub nearest: Vec<NearestRecord>,
+    /// How many rules are farther off and not listed. Records of older observers list all.
+    #[serde(default)]
+    pub farther: usize,
 }
 
 /// Names a rule.

@@ -23,8 +23,8 @@ use crate::objects::Str;
 use crate::report::{Record, Status};
 use crate::time::Time;
 
-/// How many messages a client may lag behind. A full one holds as many records as the ring does at most.
-const LAG: usize = 4096;
+/// How many messages a client may lag behind. What the slowest has not read is held for it, in the ring or not any more.
+const LAG: usize = 2048;
 
 /// Over which time the rate of flows is measured.
 const RATE_OVER: Duration = Duration::from_secs(60);
@@ -279,10 +279,7 @@ mod tests {
     use crate::diagnosis::tests::build::Build;
     use crate::engine::Diagnosed;
 
-    const LIMITS: Limits = Limits {
-        attempts: 100,
-        age: Duration::from_secs(900),
-    };
+    const LIMITS: Limits = Limits::of(100, Duration::from_secs(900));
 
     /// A final record of an attempt from `homepage` to `immich`, just now.
     fn attempt(nth: u32) -> Output {
@@ -338,7 +335,7 @@ mod tests {
         }
         assert_eq!(
             (lost + got, lost),
-            (5000, 905),
+            (5000, 2953),
             "with the stop it lags by {LAG} and one more"
         );
         assert_eq!(hub.lagged(), lost);

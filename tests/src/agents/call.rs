@@ -185,5 +185,6 @@ fn not_isolated() -> DirectionVerdict {
         policies: Vec::new(),
         rule: None,
         nearest: Vec::new(),
+        farther: 0,
     }
 }

@@ -24,10 +24,7 @@ pub use call::Call;
 use crate::fake_api::{FakeApi, Target};
 
 /// What an agent remembers.
-const LIMITS: Limits = Limits {
-    attempts: 16_384,
-    age: Duration::from_secs(900),
-};
+const LIMITS: Limits = Limits::of(4_096, Duration::from_secs(900));
 
 /// Where the agents' pods are, and the port that they seem to listen at.
 const NAMESPACE: &str = "observer";

@@ -63,6 +63,7 @@ fn direction(decision: Decision) -> DirectionVerdict {
         policies: Vec::new(),
         rule: None,
         nearest: Vec::new(),
+        farther: 0,
     }
 }
 

@@ -24,10 +24,7 @@ use crate::time::Time;
 
 /// Of an agent that has seen nothing.
 fn new() -> Metrics {
-    let limits = Limits {
-        attempts: 100,
-        age: Duration::from_secs(900),
-    };
+    let limits = Limits::of(100, Duration::from_secs(900));
     Metrics::new(Hub::new("node-a".into(), limits, None), Some(Arc::default()))
 }
 

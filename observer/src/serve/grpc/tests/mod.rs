@@ -41,10 +41,7 @@ impl Served {
     }
 
     fn at(listen: &str, tls: Option<Tls>, shown: Option<&[&str]>) -> Self {
-        let limits = Limits {
-            attempts: 100,
-            age: Duration::from_secs(900),
-        };
+        let limits = Limits::of(100, Duration::from_secs(900));
         let shown = shown.map(|names| names.iter().map(|name| Str::from(*name)).collect::<BTreeSet<_>>());
         let hub = Hub::new("node-a".into(), limits, shown);
         let listen: Listen = listen.parse().expect("an address");
