@@ -175,10 +175,10 @@ impl World {
     }
 }
 
-/// The destination's interface showed the source's address as it arrived.
+/// The wire showed the source's address as it arrived at the destination, or that it was rewritten.
 fn sees_source(attempt: &Attempt) -> bool {
     let mut points = attempt.points.iter();
-    points.any(|point| point.direction == Direction::ToPod && point.bound)
+    attempt.rewritten.is_some() || points.any(|point| point.direction == Direction::ToPod && point.bound)
 }
 
 /// Who the policies of both ends take for the sender.

@@ -166,13 +166,15 @@ impl Endpoints {
         self.nodes.by_name.iter_at(at).map(|(name, _)| name)
     }
 
-    /// Every address of a node in one family: those of its Node object, this node's interfaces. Empty where none is known.
+    /// Every address of a node in one family from which it may speak to pods: those of its Node object, this node's interfaces.
+    /// Not the Services' own, which IPVS puts on an interface of every node. Empty where none is known.
     #[must_use]
     pub fn node_addresses(&self, name: &Str, ipv6: bool, at: Time) -> Vec<IpAddr> {
         let node = self.nodes.by_name.at(name, at);
         let told = node.into_iter().flat_map(|node| addresses(node));
         let own = self.nodes.own_addresses.iter().copied();
-        let own = own.filter(|ip| self.nodes.is_own_name(Some(name)) && !ip.is_loopback());
+        let is_own = self.nodes.is_own_name(Some(name));
+        let own = own.filter(|ip| is_own && !ip.is_loopback() && !self.services.have(*ip));
         let mut all: Vec<_> = told.chain(own).filter(|ip| ip.is_ipv6() == ipv6).collect();
         all.sort_unstable();
         all.dedup();

@@ -151,6 +151,11 @@ impl Services {
             })
     }
 
+    /// Whether some Service has or had this address.
+    pub(super) fn have(&self, ip: IpAddr) -> bool {
+        self.by_address.contains_key(&ip)
+    }
+
     /// The Service before which a load balancer that is a proxy has this address.
     pub(super) fn behind_proxy(&self, ip: IpAddr, at: Time) -> Option<&Arc<Service>> {
         let names = self.by_address.get(&ip)?.iter();

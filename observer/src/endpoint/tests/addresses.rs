@@ -419,3 +419,28 @@ fn a_node_with_our_address_is_this_one_whatever_the_host_is_called() {
         .with(node("here", &["192.0.2.2"], &[]));
     named.check(&[("192.0.2.2:1", 1, "own node there []")]);
 }
+
+#[test]
+fn a_node_speaks_from_its_addresses_and_not_from_those_that_ipvs_puts_on_it() {
+    let e = Endpoints::default()
+        .own(
+            "here",
+            &["192.0.2.2", "10.244.0.1", "127.0.0.1", "10.96.0.10", "fd00::2"],
+        )
+        .with(service("a/web", "10.96.0.10", &[("", 80, TargetPort::Number(80))]))
+        .with(node("here", &["192.0.2.2"], &["10.244.0.0/24"]))
+        .with(node("there", &["192.0.2.3", "fd00::3"], &["10.244.1.0/24"]));
+    let of = |name: &str, ipv6: bool| -> Vec<String> {
+        let addresses = e.node_addresses(&name.into(), ipv6, t(1));
+        addresses.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(of("here", false), ["10.244.0.0", "10.244.0.1", "192.0.2.2"]);
+    assert_eq!(of("here", true), ["fd00::2"]);
+    assert_eq!(of("there", false), ["10.244.1.0", "10.244.1.1", "192.0.2.3"]);
+    assert_eq!(of("there", true), ["fd00::3"]);
+    assert_eq!(of("gone", false), [""; 0]);
+    let at = |address: &str| e.node_at(ip(address), t(1)).map(|name| name.to_string());
+    assert_eq!(at("192.0.2.3").as_deref(), Some("there"));
+    assert_eq!(at("10.244.0.1").as_deref(), Some("here"));
+    assert_eq!(at("192.0.2.9"), None);
+}
