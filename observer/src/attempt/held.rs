@@ -5,7 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::types::{Drop, Segment};
+use super::types::{Drop, Place, Segment};
 use crate::time::Time;
 
 /// The drop events that wait for their attempt.
@@ -54,13 +54,13 @@ impl Held {
         taken.into()
     }
 
-    /// When the first SYN that waits and is the same as this one died.
+    /// When the same SYN as this died on the node for the first time, as far as that waits here; `None` too where this is none.
     pub(super) fn first_syn(&self, like: &Drop) -> Option<Time> {
-        let mut same = self.drops.get(&like.isn)?.iter().filter(|drop| {
-            (drop.segment, drop.place) == (Segment::Syn, like.place)
-                && (drop.client, drop.server) == (like.client, like.server)
-        });
-        same.next().map(|drop| drop.at)
+        let what = |drop: &Drop| (drop.segment, drop.place, drop.client, drop.server);
+        let syn = (Segment::Syn, Place::Node, like.client, like.server);
+        let mut drops = self.drops.get(&like.isn)?.iter();
+        let same = drops.find(|drop| what(drop) == syn && what(like) == syn)?;
+        Some(same.at)
     }
 
     /// Lets go of what waited for longer than `keep`.

@@ -20,8 +20,7 @@ use super::leg::News;
 use super::open::{Open, Phase};
 use super::table::{Found, Serial, Table};
 use super::types::{
-    Attempt, AttemptId, Direction, Drop, Hook, Listener, Observation, Outcome, Place, Seen, Segment, Sighting,
-    Surroundings,
+    Attempt, AttemptId, Direction, Drop, Listener, Observation, Outcome, Place, Seen, Segment, Sighting, Surroundings,
 };
 use crate::time::Time;
 
@@ -334,17 +333,19 @@ impl Tracker {
         }
     }
 
-    /// Since when SYNs from elsewhere to a pod of this node die before they reach its interface. Only one that is sent again is an
-    /// attempt of its own: whether the first was answered by who dropped it is not seen from here, and a flood sends none twice.
+    /// Since when SYNs from elsewhere to a pod die on this node before they reach its interface. Only one that is sent again is an attempt
+    /// of its own: whether the first was answered by who dropped it is not seen from here, and a flood sends none twice.
     fn stopped_since<S: Surroundings>(&self, drop: &Drop, surroundings: &S) -> Option<Time> {
-        let hook = |address| self.bindings.hook(address, drop.at);
-        let to_here = drop.segment == Segment::Syn
-            && drop.place == Place::Node
-            && drop.reason.as_deref() != Some("NO_SOCKET")
-            && hook(drop.server.ip()).is_some_and(|hook| hook > Hook::Blind);
-        let from_here = surroundings.is_own_node(drop.client.ip()) || hook(drop.client.ip()).is_some();
-        let first = self.held.first_syn(drop).filter(|_| to_here && !from_here)?;
-        (drop.at.since(first) >= SENT_AGAIN).then_some(first)
+        let first = self.held.first_syn(drop)?;
+        let again = drop.at.since(first) >= SENT_AGAIN && drop.reason.as_deref() != Some("NO_SOCKET");
+        let (client, server) = (drop.client.ip(), drop.server);
+        let bound = |address| self.bindings.hook(address, drop.at).is_some();
+        let own = |address| surroundings.is_own_node(address);
+        let from_elsewhere = || !own(client) && !bound(client);
+        // On a bridge nothing tells which interface is a pod's before it was talked to: the objects tell that it is one.
+        let to_pod =
+            || !own(server.ip()) && (bound(server.ip()) || !surroundings.destinations(server, drop.at).is_empty());
+        (again && from_elsewhere() && to_pod()).then_some(first)
     }
 
     /// Whether a SYN died on its way out of a pod: in the namespace of a pod that may own the client's address, where it would have

@@ -105,12 +105,11 @@ const CASES: &[Case] = &[
         Target::Pod("web", 9),
         Expect::Refused(&[Cause::AppNotListening]),
     ),
-    // What happened on the other node is not always known.
     case(
         "to a wrong port on another node",
         CALLER,
         Target::Pod("web-far", 9),
-        Expect::Refused(&[Cause::RefusedByUnknown, Cause::AppNotListening]),
+        Expect::Refused(&[Cause::AppNotListening]),
     ),
     case(
         "to a Service without pods",

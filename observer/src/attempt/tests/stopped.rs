@@ -49,21 +49,28 @@ fn what_gets_through_at_last_is_the_same_attempt() {
 
 #[test]
 fn what_begins_or_ends_elsewhere_is_no_attempt_of_this_kind() {
-    // The node's own, to nobody here, to the node itself, no SYN, and to a pod whose interface shows nothing.
+    // The node's own, to nobody, to the node itself, and no SYN.
     for line in [
         "n>b syn NETFILTER_DROP",
         "x>y syn NETFILTER_DROP",
-        "x>n syn NO_SOCKET",
+        "x>n syn NETFILTER_DROP",
         "x>b rst NETFILTER_DROP",
     ] {
         check(&format!("0 drop node {line}\n1000 drop node {line}"), "");
     }
+}
+
+#[test]
+fn a_pod_of_which_no_interface_is_known_yet_is_one_all_the_same() {
     check(
         "
-        0    point b blind
-        0    drop node x>b syn NETFILTER_DROP
-        1000 drop node x>b syn NETFILTER_DROP
+        0    point b nowhere
+        0    drop  node x>b syn NETFILTER_DROP
+        1000 drop  node x>b syn NETFILTER_DROP
         ",
-        "",
+        "
+        1 1000 Provisional x>b Timeout LeftSource syns=2 destination=not-observed drops=NETFILTER_DROP,NETFILTER_DROP unobserved-source
+        1 4000 Final x>b Timeout LeftSource syns=2 destination=not-observed drops=NETFILTER_DROP,NETFILTER_DROP unobserved-source
+        ",
     );
 }
