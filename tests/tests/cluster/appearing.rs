@@ -21,7 +21,7 @@ const CILIUM: &str = "
 apiVersion: cilium.io/v2
 kind: CiliumNetworkPolicy
 metadata: {name: l7, namespace: shop}
-spec: {endpointSelector: {}}
+spec: {endpointSelector: {}, ingress: [{}]}
 ";
 
 #[test]
