@@ -149,9 +149,9 @@ fn differ(owner: &Record, seen: &Record) -> Conclusion {
 /// What the policies say, where both nodes say the same: egress as the client's node knows it, ingress as the destination's.
 fn verdict(owner: &VerdictRecord, seen: &VerdictRecord) -> Option<VerdictRecord> {
     let agree = |owner: &DirectionRecord, seen: &DirectionRecord| {
-        lacks_backend(owner) || class(owner.decision) == class(seen.decision)
+        lacks_other_end(owner) || class(owner.decision) == class(seen.decision)
     };
-    let egress = if lacks_backend(&owner.egress) { seen } else { owner };
+    let egress = if lacks_other_end(&owner.egress) { seen } else { owner };
     (agree(&owner.egress, &seen.egress) && agree(&owner.ingress, &seen.ingress)).then(|| VerdictRecord {
         decision: seen.decision,
         egress: egress.egress.clone(),
@@ -159,9 +159,13 @@ fn verdict(owner: &VerdictRecord, seen: &VerdictRecord) -> Option<VerdictRecord>
     })
 }
 
-/// It is open only for want of what the other node saw: where the SYN went.
-fn lacks_backend(direction: &DirectionRecord) -> bool {
-    let codes = [Undecidable::BackendUnknown.code(), Undecidable::NoTarget.code()];
+/// It is open only for want of what the other node saw: where the SYN went, and from which address it came there.
+fn lacks_other_end(direction: &DirectionRecord) -> bool {
+    let codes = [
+        Undecidable::BackendUnknown.code(),
+        Undecidable::NoTarget.code(),
+        Undecidable::SourceRewritten.code(),
+    ];
     direction
         .undecidable
         .as_deref()

@@ -194,14 +194,16 @@ fn policies_that_the_nodes_answer_differently_leave_it_open() {
 
 #[test]
 fn where_only_the_backend_was_unknown_the_other_node_names_it() {
-    let dialled = || {
-        refused()
-            .service(80, &[(true, false), (true, false)])
-            .open(Undecidable::BackendUnknown)
-    };
+    let dialled = |open| refused().service(80, &[(true, false), (true, false)]).open(open);
     let pod = Some(Origin::DestinationPod);
+    // Whether a node stood in for the client is seen there too.
+    for open in [Undecidable::NoTarget, Undecidable::SourceRewritten] {
+        let seen = Build::new().refused();
+        check(dialled(open), seen, Cause::AppNotListening, Confidence::Probable, pod);
+    }
     let seen = Build::new().refused();
-    let joined = check(dialled(), seen, Cause::AppNotListening, Confidence::Probable, pod);
+    let dialled = dialled(Undecidable::BackendUnknown);
+    let joined = check(dialled, seen, Cause::AppNotListening, Confidence::Probable, pod);
     assert_eq!(joined.verdict.decision, Decision::Allowed);
     let to = &joined.destination;
     let backend = to.backend.as_ref().expect("a backend");
