@@ -371,29 +371,6 @@ spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
     assert_eq!(cluster.why(&["x/a", "10.0.0.2:80"], "").status, Some(1));
 }
 
-#[test]
-fn a_policy_that_was_made_later_than_the_question_is_told() {
-    let dated = OBJECTS.replace(
-        "{name: b, namespace: x}\nspec:\n",
-        "{name: b, namespace: x, creationTimestamp: '2026-01-01T10:00:00Z'}\nspec:\n",
-    );
-    let cluster = Cluster::new(&dated);
-    let ask = |at: &str| {
-        let said = cluster.why(
-            &["--stdin"],
-            &format!("{{\"src\": \"x/a\", \"dst\": \"x/b:8080\", \"at\": \"{at}\"}}\n"),
-        );
-        lines(&said)[0].clone()
-    };
-    let (before, after) = (ask("2026-01-01T09:00:00Z"), ask("2026-01-01T11:00:00Z"));
-    assert_eq!(
-        (&before["verdict"]["decision"], &after["verdict"]["decision"]),
-        (&"denied".into(), &"denied".into())
-    );
-    assert!(before.to_string().contains("was created later"), "{before}");
-    assert!(!after.to_string().contains("was created later"), "{after}");
-}
-
 /// A policy that is skipped would make the answer `allowed`; kubectl says "no matches for kind".
 #[test]
 fn a_policy_of_a_misspelt_kind_refuses_the_objects() {

@@ -1,6 +1,6 @@
 //! What is wrong with a manifest, and where.
 
-use std::fmt;
+use std::{fmt, io};
 
 use crate::objects::Str;
 
@@ -65,4 +65,14 @@ impl fmt::Display for Errors {
         }
         Ok(())
     }
+}
+
+/// Why a file cannot be read, and what to do.
+pub(super) fn unreadable(error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::NotFound => "check the path",
+        io::ErrorKind::PermissionDenied => "give the observer the right to read it",
+        _ => "make it readable or remove it",
+    };
+    format!("it cannot be read ({error}): {advice}")
 }

@@ -11,7 +11,7 @@ use std::{fs, io};
 
 use super::convert::scope_of;
 use super::folder::{self, Signature};
-use super::problem::Problem;
+use super::problem::{Problem, unreadable};
 use super::read::{Content, Format, MAX_BYTES, Spot, read};
 use super::strings;
 use crate::objects::{Change, ClusterPolicy, Kind, Name, NetworkPolicy, Object, Pod, Scope, Str, Written};
@@ -379,14 +379,10 @@ fn doubted(good: &Good, scopes: Vec<Scope>) -> Scope {
     let mut namespaces = BTreeSet::new();
     let of_objects = good.objects.keys().map(|(kind, name)| scope_of(*kind, name));
     for scope in of_objects.chain(good.foreign.values().cloned()).chain(scopes) {
-        match scope {
-            Scope::Everything => return Scope::Everything,
-            Scope::Namespaces(names) | Scope::Addresses(names) => namespaces.extend(names),
-            Scope::Subjects(subjects) => match subjects.namespace {
-                Some(namespace) => drop(namespaces.insert(namespace)),
-                None => return Scope::Everything,
-            },
-        }
+        let Some(names) = scope.namespaces() else {
+            return Scope::Everything;
+        };
+        namespaces.extend(names.iter().cloned());
     }
     if namespaces.is_empty() {
         return Scope::Everything;
@@ -494,13 +490,4 @@ impl Candidate {
             }),
         }
     }
-}
-
-fn unreadable(error: &io::Error) -> String {
-    let advice = match error.kind() {
-        io::ErrorKind::NotFound => "check the path",
-        io::ErrorKind::PermissionDenied => "give the observer the right to read it",
-        _ => "make it readable or remove it",
-    };
-    format!("it cannot be read ({error}): {advice}")
 }

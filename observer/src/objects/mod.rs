@@ -178,6 +178,18 @@ pub enum Scope {
     Subjects(Subjects),
 }
 
+impl Scope {
+    /// The namespaces whose pods it concerns; `None`: any.
+    #[must_use]
+    pub fn namespaces(&self) -> Option<&[Str]> {
+        match self {
+            Self::Everything => None,
+            Self::Namespaces(names) | Self::Addresses(names) => Some(names),
+            Self::Subjects(subjects) => subjects.namespace.as_ref().map(std::slice::from_ref),
+        }
+    }
+}
+
 /// The pods that a policy which is not evaluated may select, and the directions in which it may decide about them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Subjects {

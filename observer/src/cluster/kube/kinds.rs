@@ -262,6 +262,44 @@ mod tests {
         );
     }
 
+    /// `plural.group` of every rule of the manifests' ClusterRole; of the core group `plural.`.
+    fn rights() -> BTreeSet<String> {
+        let text = include_str!("../../../../deploy/observer.yaml");
+        let list = |line: &str, head: &str| -> Option<Vec<String>> {
+            let (_, names) = line.split_once(head)?;
+            let names = names.strip_prefix('[')?.strip_suffix(']')?;
+            Some(names.split(", ").map(|name| name.replace('"', "")).collect())
+        };
+        let rules = text
+            .lines()
+            .zip(text.lines().skip(1))
+            .filter_map(|(groups, resources)| Some((list(groups, "- apiGroups: ")?, list(resources, "resources: ")?)));
+        rules
+            .flat_map(|(groups, resources)| {
+                let of = move |group: String| resources.clone().into_iter().map(move |one| format!("{one}.{group}"));
+                groups.into_iter().flat_map(of)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_manifests_give_the_right_on_every_kind_that_is_followed() {
+        let rights = rights();
+        for followed in Followed::always() {
+            let right = format!("{}.{}", followed.plural, followed.group);
+            assert!(rights.contains(&right), "{right}");
+        }
+        for (group, kinds) in FOREIGN {
+            for kind in kinds {
+                let plural = match kind.to_lowercase() {
+                    policy if policy.ends_with("policy") => policy.replace("policy", "policies"),
+                    other => other + "s",
+                };
+                assert!(rights.contains(&format!("{plural}.{group}")), "{plural}.{group}");
+            }
+        }
+    }
+
     #[test]
     fn six_kinds_are_served_by_every_cluster() {
         let names: Vec<_> = Followed::always()

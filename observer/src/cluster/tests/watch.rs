@@ -68,10 +68,10 @@ impl Folder {
     /// Changes as words, with the folder's name left out.
     fn words(&self, changes: &[Change]) -> Vec<String> {
         let root = format!("{}/", self.path().display());
-        let scope = |scope: &Scope| match scope {
-            Scope::Everything => "everything".to_owned(),
-            Scope::Namespaces(names) | Scope::Addresses(names) => names.join(","),
-            Scope::Subjects(subjects) => subjects.namespace.as_deref().unwrap_or("everything").to_owned(),
+        let scope = |scope: &Scope| {
+            scope
+                .namespaces()
+                .map_or("everything".to_owned(), |names| names.join(","))
         };
         changes
             .iter()

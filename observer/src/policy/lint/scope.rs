@@ -240,13 +240,8 @@ impl<'a> Scope<'a> {
 
     /// Whether a policy of another kind may select the pods of a namespace.
     pub(super) fn is_foreign(&self, namespace: &Str) -> bool {
-        self.objects.foreign.iter().any(|scope| match scope {
-            crate::objects::Scope::Everything => true,
-            crate::objects::Scope::Subjects(subjects) => subjects.namespace.as_ref().is_none_or(|of| of == namespace),
-            crate::objects::Scope::Namespaces(names) | crate::objects::Scope::Addresses(names) => {
-                names.contains(namespace)
-            }
-        })
+        let mut scopes = self.objects.foreign.iter();
+        scopes.any(|scope| scope.namespaces().is_none_or(|names| names.contains(namespace)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fixtures::{Cluster, egress, ingress, labels, name, namespace, rule, said};
 use crate::objects::{Change, Kind, NetworkPolicy, Object, Pod};
-use crate::policy::{Config, PolicyChange, PolicyChangeKind, Question};
+use crate::policy::{Caveat, Config, PolicyChange, PolicyChangeKind, Question};
 use crate::time::Time;
 
 /// A second of the test's time.
@@ -208,4 +208,23 @@ fn pruning_keeps_what_is_in_force() {
     cluster.policies.prune(s(10_000));
     assert_eq!(cluster.policies.versions_of("y").len(), 1);
     check(&cluster, &[(10_000, "open, denied")]);
+}
+
+/// "What the first load brought is old" (the design), even where it says of itself that it is not.
+#[test]
+fn a_policy_of_the_first_load_that_was_created_after_the_question_is_a_caveat() {
+    let created = || NetworkPolicy {
+        created: Some(s(50)),
+        ..ingress("y/in", "", &[])
+    };
+    let caveats = |cluster: &Cluster, second| cluster.policies.judge(&at(cluster, s(second))).caveats;
+    let mut cluster = two();
+    cluster.policies.apply(&set(created()), Time::BEGINNING);
+    check(&cluster, &[(40, "open, denied"), (60, "open, denied")]);
+    assert_eq!(caveats(&cluster, 40), [Caveat::CreatedLater]);
+    assert_eq!(caveats(&cluster, 60), []);
+    // Heard of while running: the server's clock is ahead.
+    let mut cluster = two();
+    cluster.policies.apply(&set(created()), s(45));
+    assert_eq!(caveats(&cluster, 49), []);
 }

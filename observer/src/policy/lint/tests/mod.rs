@@ -1,6 +1,7 @@
 //! Manifests with what is said of them: for each code a bad case, and near misses that are right.
 
 mod cases;
+mod quiet;
 mod recipes;
 
 use std::fmt::Write as _;
