@@ -45,6 +45,7 @@ pub struct Counts {
     written: AtomicU64,
     forbidden: AtomicU64,
     failed: AtomicU64,
+    refused: AtomicU64,
     rate_limited: AtomicU64,
     left_out: AtomicU64,
 }
@@ -52,11 +53,12 @@ pub struct Counts {
 impl Counts {
     /// Each by name: Events written, and writes that failed; failures that are in no Event.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 5] {
+    pub fn named(&self) -> [(&'static str, u64); 6] {
         [
             ("written", &self.written),
             ("forbidden", &self.forbidden),
             ("failed", &self.failed),
+            ("refused", &self.refused),
             ("rate-limited", &self.rate_limited),
             ("left-out", &self.left_out),
         ]
@@ -153,7 +155,7 @@ impl Task {
                     self.writing = None;
                     self.wrote(write, result);
                 }
-                _ = looks.tick() => {}
+                _ = looks.tick() => self.leave_out(|book| book.expire(now())),
             }
             self.write_next();
         }
@@ -163,6 +165,12 @@ impl Task {
         if failures > 0 {
             tracing::warn!(failures, "stopping: these failures are in no Event");
         }
+    }
+
+    /// Counts the failures that the book gives up.
+    fn leave_out(&mut self, give_up: impl FnOnce(&mut Book) -> u64) {
+        let failures = give_up(&mut self.book);
+        self.counts.left_out.fetch_add(failures, Ordering::Relaxed);
     }
 
     /// Writes until nothing is due, or nothing may be written.
@@ -204,12 +212,19 @@ impl Task {
                 self.book.gone(&write, now());
                 return;
             }
+            Err(error @ Error::Refused(_)) => {
+                count(&self.counts.refused);
+                tracing::debug!(pod = %write.failure.pod.name, "{error}");
+                self.leave_out(|book| book.refused(&write));
+                return;
+            }
             Err(error) => error,
         };
         count(match error {
             Error::Forbidden(_) => &self.counts.forbidden,
             _ => &self.counts.failed,
         });
+        self.book.failed(&write, now());
         if !std::mem::replace(&mut self.refused, true) {
             tracing::warn!("{error}");
         }

@@ -2,7 +2,8 @@
 //! flood the API. Pure: time is an argument.
 //!
 //! ```text
-//! Failure ─ add ─→ series by (pod, cause, destination) ─ due ─→ Write ─→ written, failed
+//! Failure ─ add ─→ series by (pod, cause, destination) ─ due ─→ Write ─→ written, failed, gone, refused
+//!                                                      └ expire
 //! ```
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use crate::time::Time;
 /// A series that goes on is told again so long after it was told last.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// A series is over when nothing came for so long: the next failure begins another.
+/// A series is over when nothing came for so long, told or not: the next failure begins another.
 const OVER: Duration = Duration::from_secs(600);
 
 /// Series that run at a time.
@@ -72,6 +73,8 @@ struct Series {
     first: Time,
     last: Time,
     count: u32,
+    /// When it was tried to be told last; before that, as `first`.
+    tried: Time,
     told: Option<Told>,
 }
 
@@ -103,7 +106,7 @@ pub(super) struct Write {
 /// The series that run.
 #[derive(Debug)]
 pub(super) struct Book {
-    /// Written by [`Self::add`], deleted when over; a failure for which there is no room is refused.
+    /// Written by [`Self::add`], deleted when over or refused; a failure for which there is no room is left out.
     series: HashMap<Key, Series>,
     /// Pod → what it may begin. The least recent goes when full.
     pods: Recent<Str, Allowance>,
@@ -123,15 +126,10 @@ impl Book {
 
     /// Takes in a failure; `false` if its pod has begun too many series, or all have.
     pub(super) fn add(&mut self, failure: Failure, now: Time) -> bool {
-        if let Some(series) = self.series.get_mut(&failure.key)
-            && now.since(series.last) <= OVER
-        {
+        if let Some(series) = self.series.get_mut(&failure.key) {
             series.last = now;
             series.count = series.count.saturating_add(1);
             return true;
-        }
-        if self.series.len() >= MAX_SERIES {
-            self.series.retain(|_, series| now.since(series.last) <= OVER);
         }
         let pod = failure.key.pod.clone();
         let allowed = self.series.len() < MAX_SERIES && self.pods.touch(pod, now, OVER).take(OF_A_POD, now);
@@ -141,6 +139,7 @@ impl Book {
                 first: now,
                 last: now,
                 count: 1,
+                tried: now,
                 told: None,
             };
             self.series.insert(failure.key, series);
@@ -148,10 +147,17 @@ impl Book {
         allowed
     }
 
-    /// What to write next, if anything may be written now: new series first, then those that were told longest ago.
+    /// Forgets the series that are over; gives how many failures of them are in no Event.
+    pub(super) fn expire(&mut self, now: Time) -> u64 {
+        let over = self.series.extract_if(|_, series| now.since(series.last) > OVER);
+        over.map(|(_, series)| series.untold()).sum()
+    }
+
+    /// What to write next, if anything may be written now: new series first, then those that were told longest ago. What failed goes
+    /// behind the others.
     pub(super) fn due(&mut self, now: Time) -> Option<Write> {
         let due = self.series.values().filter(|series| series.is_due(now));
-        let next = due.min_by_key(|series| series.told.as_ref().map_or((0, series.first), |told| (1, told.at)))?;
+        let next = due.min_by_key(|series| (series.told.is_some(), series.tried))?;
         if !self.all.take(OF_ALL, now) {
             return None;
         }
@@ -168,6 +174,7 @@ impl Book {
     /// It was written.
     pub(super) fn written(&mut self, write: Write, now: Time) {
         if let Some(series) = self.series.get_mut(&write.failure.key) {
+            series.tried = now;
             series.told = Some(Told {
                 name: write.name,
                 count: write.count,
@@ -176,15 +183,23 @@ impl Book {
         }
     }
 
+    /// It could not be written now.
+    pub(super) fn failed(&mut self, write: &Write, now: Time) {
+        if let Some(series) = self.series.get_mut(&write.failure.key) {
+            series.tried = now;
+        }
+    }
+
+    /// It can never be written: the series ends. Gives how many failures of it are in no Event.
+    pub(super) fn refused(&mut self, write: &Write) -> u64 {
+        let series = self.series.remove(&write.failure.key);
+        series.as_ref().map_or(0, Series::untold)
+    }
+
     /// Failures that are in no Event.
     #[must_use]
     pub(super) fn untold(&self) -> u64 {
-        let untold = |series: &Series| {
-            series
-                .count
-                .saturating_sub(series.told.as_ref().map_or(0, |told| told.count))
-        };
-        self.series.values().map(|series| u64::from(untold(series))).sum()
+        self.series.values().map(Series::untold).sum()
     }
 
     /// The Event is not there any more: it is made anew when the series goes on.
@@ -192,6 +207,7 @@ impl Book {
         if let Some(series) = self.series.get_mut(&write.failure.key) {
             series.told = None;
             series.first = now;
+            series.tried = now;
             series.count = 1;
         }
     }
@@ -203,6 +219,12 @@ impl Series {
             None => true,
             Some(told) => self.count > told.count && now.since(told.at) >= AGAIN,
         }
+    }
+
+    /// Failures that are in no Event.
+    fn untold(&self) -> u64 {
+        let told = self.told.as_ref().map_or(0, |told| told.count);
+        self.count.saturating_sub(told).into()
     }
 
     /// As other reporters name theirs: the object's name and a time. At most 253 bytes, as any name.
@@ -265,6 +287,8 @@ mod tests {
         assert_eq!(write_all(&mut book, at(60)), [(true, 60)]);
         assert_eq!(book.untold(), 0);
         assert_eq!(write_all(&mut book, at(600)), [], "nothing new");
+        assert_eq!((book.expire(at(659)), book.series.len()), (0, 1));
+        assert_eq!((book.expire(at(660)), book.series.len()), (0, 0));
         assert!(book.add(failure("cart", "api:80"), at(700)));
         assert_eq!(
             write_all(&mut book, at(700)),
@@ -336,11 +360,32 @@ mod tests {
         };
         assert_eq!(add(&mut book, 0, at(0)), MAX_SERIES);
         assert_eq!(add(&mut book, 2000, at(10)), 0);
+        assert_eq!(book.expire(at(700)), MAX_SERIES as u64, "over, and never told");
         assert_eq!(
             add(&mut book, 4000, at(700)),
             MAX_SERIES,
             "those that were over made room"
         );
+    }
+
+    #[test]
+    fn what_cannot_be_written_keeps_no_other_back() {
+        let mut book = Book::new();
+        for (pod, second) in [("cart", 0), ("web", 1), ("cart", 2)] {
+            book.add(failure(pod, "api:80"), at(second));
+        }
+        let due = |book: &mut Book, second| book.due(at(second)).expect("something is due");
+        let cart = due(&mut book, 3);
+        assert_eq!(&*cart.failure.pod.name, "cart");
+        book.failed(&cart, at(3));
+        let web = due(&mut book, 4);
+        assert_eq!(&*web.failure.pod.name, "web", "the other's turn");
+        book.written(web, at(4));
+        let cart = due(&mut book, 5);
+        assert_eq!((&*cart.failure.pod.name, cart.count), ("cart", 2), "it is tried again");
+        assert_eq!(book.refused(&cart), 2);
+        assert_eq!(book.due(at(6)), None);
+        assert_eq!(book.untold(), 0);
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub(super) enum Error {
     /// It was there and is not any more (Events live an hour by default).
     #[error("the Event is gone")]
     Gone,
+    /// This Event can never be written, which says nothing of others: its namespace ends or has ended, or it is not taken as it is.
+    #[error("an Event is left out: {0}")]
+    Refused(String),
     /// The API refuses it or cannot be reached.
     #[error("cannot write Events: {0}")]
     Failed(Box<kube::Error>),
@@ -84,11 +87,7 @@ impl Writer {
         };
         match timeout(PATIENCE, written).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(kube::Error::Api(status))) if status.code == 403 => Err(Error::Forbidden(status.message.clone())),
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 && write.exists => Err(Error::Gone),
-            // Our answer was lost, not our request.
-            Ok(Err(kube::Error::Api(status))) if status.code == 409 && !write.exists => Ok(()),
-            Ok(Err(error)) => Err(Error::Failed(Box::new(error))),
+            Ok(Err(error)) => refusal(error, write.exists).map_or(Ok(()), Err),
             Err(_) => Err(Error::Silent),
         }
     }
@@ -116,6 +115,25 @@ impl Writer {
     }
 }
 
+/// What the answer means for an Event that exists, or does not; `None`: that it is written.
+fn refusal(error: kube::Error, exists: bool) -> Option<Error> {
+    let kube::Error::Api(status) = &error else {
+        return Some(Error::Failed(Box::new(error)));
+    };
+    // `NamespaceTerminatingCause` in Kubernetes' `k8s.io/api/core/v1/types.go`.
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let ends = causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating");
+    match status.code {
+        404 if exists => Some(Error::Gone),
+        404 | 422 => Some(Error::Refused(status.message.clone())),
+        403 if ends => Some(Error::Refused(status.message.clone())),
+        403 => Some(Error::Forbidden(status.message.clone())),
+        // Our answer was lost, not our request.
+        409 if !exists => None,
+        _ => Some(Error::Failed(Box::new(error))),
+    }
+}
+
 fn series(write: &Write) -> EventSeries {
     EventSeries {
         count: i32::try_from(write.count).unwrap_or(i32::MAX),
@@ -137,4 +155,41 @@ fn reference(object: &ObjectRef) -> ObjectReference {
 fn time(at: Time) -> MicroTime {
     let stamp = jiff::Timestamp::from_nanosecond(i128::from(at.0));
     MicroTime(stamp.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn what_an_answer_means() {
+        let terminating = json!({ "causes": [{ "reason": "NamespaceTerminating", "field": "metadata.namespace" }] });
+        let cases = [
+            (403, json!(null), false, "Forbidden"),
+            (403, terminating, false, "Refused"),
+            (404, json!(null), false, "Refused"),
+            (404, json!(null), true, "Gone"),
+            (422, json!(null), true, "Refused"),
+            (409, json!(null), false, "None"),
+            (409, json!(null), true, "Failed"),
+            (500, json!(null), false, "Failed"),
+        ];
+        for (code, details, exists, expect) in cases {
+            let status: Status = serde_json::from_value(json!({
+                "status": "Failure", "code": code, "message": "no", "details": details,
+            }))
+            .expect("a status");
+            let told = match refusal(kube::Error::Api(status.boxed()), exists) {
+                None => "None",
+                Some(Error::Forbidden(_)) => "Forbidden",
+                Some(Error::Gone) => "Gone",
+                Some(Error::Refused(_)) => "Refused",
+                Some(Error::Failed(_)) => "Failed",
+                Some(Error::Silent) => "Silent",
+            };
+            assert_eq!(told, expect, "{code} {exists}");
+        }
+    }
 }

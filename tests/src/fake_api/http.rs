@@ -133,6 +133,13 @@ async fn act(server: Shared, named: Named, query: &Query, request: Request) -> R
             },
         };
     }
+    if method == Method::POST
+        && namespace
+            .as_deref()
+            .is_some_and(|namespace| lock(&server).ends(namespace))
+    {
+        return terminating(resource.plural, &namespace.unwrap_or_default());
+    }
     let bytes = to_bytes(request.into_body(), MAX_BODY).await.unwrap_or_default();
     let mut body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     if let (Some(namespace), Some(_)) = (&namespace, body.as_object()) {
@@ -243,6 +250,17 @@ fn not_found() -> Response {
         "NotFound",
         "the server could not find the requested resource",
     )
+}
+
+/// Nothing is made in a namespace that ends.
+fn terminating(plural: &str, namespace: &str) -> Response {
+    let text = format!(
+        "{plural} is forbidden: unable to create new content in namespace {namespace} because it is being terminated"
+    );
+    let mut failure = failure(StatusCode::FORBIDDEN.as_u16(), "Forbidden", &text);
+    failure["details"] =
+        json!({ "kind": plural, "causes": [{ "reason": "NamespaceTerminating", "field": "metadata.namespace" }] });
+    (StatusCode::FORBIDDEN, ok(&failure)).into_response()
 }
 
 /// An error as the API has it.

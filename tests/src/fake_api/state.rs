@@ -152,6 +152,12 @@ impl State {
             .unwrap_or_default()
     }
 
+    /// Whether a namespace is being deleted.
+    pub(super) fn ends(&self, namespace: &str) -> bool {
+        let namespace = self.shelves["namespaces"].objects.get(namespace);
+        namespace.is_some_and(|namespace| namespace["metadata"]["deletionTimestamp"].is_string())
+    }
+
     pub(super) fn fault(&mut self, plural: &str, fault: Fault) {
         self.faults.push((plural.to_owned(), fault));
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use observer_tests::fake_api::{FakeApi, Fault};
-use observer_tests::lab::{Chain, logged};
+use observer_tests::lab::{Chain, Family, dial, logged, pod};
 use serde_json::Value;
 
 use super::api::{agent_of, api};
@@ -70,6 +70,34 @@ fn a_failure_with_a_cause_becomes_an_event_on_the_pod_that_dialled() {
     agent
         .await_metric(r#"observer_kubernetes_events_total{result="written"}"#, 1.0)
         .expect("it was counted");
+}
+
+#[test]
+fn an_event_that_can_never_be_written_keeps_no_other_back() {
+    let Some(mut shop) = shop() else { return };
+    shop.lab
+        .add_pod(pod("ending/job").label("app", "job"))
+        .expect("another pod");
+    let api = denied(&shop);
+    api.apply(
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: ending, deletionTimestamp: '2026-01-01T00:00:00Z'}\n\
+         spec: {finalizers: [kubernetes]}\nstatus: {phase: Terminating}\n",
+    )
+    .expect("a namespace that ends");
+    let agent = agent_of(&api)
+        .arg("--events")
+        .start(shop.lab.node())
+        .expect("a ready agent");
+    let to = shop.lab.pod("shop/api").at(Family::V4, 8080);
+    dial(shop.lab.pod("ending/job").netns(), to, Duration::from_millis(500));
+    agent
+        .await_metric(r#"observer_kubernetes_events_total{result="refused"}"#, 1.0)
+        .expect("no Event is made where all is being deleted");
+    shop.dial(8080);
+    let events = await_events(&api, 1);
+    assert_eq!(events[0].pointer("/regarding/name"), Some(&"cart".into()), "{events:?}");
+    let ended = agent.interrupt().expect("an end");
+    assert_eq!(logged(&ended.errors, "may not write Events"), None);
 }
 
 #[test]

@@ -63,7 +63,7 @@ metrics! {
     API_REQUESTS: Counter "observer_api_requests" [],
         "Requests to the API server for objects";
     EVENTS_WRITTEN: Counter "observer_kubernetes_events" ["result"],
-        "Kubernetes Events: written, failed, or left out";
+        "Kubernetes Events: written, failed, refused, or left out";
     INTERFACES: Gauge "observer_interfaces" [],
         "Interfaces that are observed";
     NODE_PODS: Gauge "observer_node_pods" ["state"],
