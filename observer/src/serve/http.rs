@@ -1,7 +1,10 @@
 //! Metrics and health by HTTP: `/metrics`, `/livez`, `/readyz`.
 //!
-//! Anybody in the cluster may reach this port, so one who opens connections and says nothing must not keep the kubelet out: a
-//! connection that sends no request in time is closed, and there are so many at most.
+//! Anybody in the cluster may reach this port, and none of them must keep the kubelet out, who would kill the agent: a connection is
+//! for one request and ends in time whatever its client does, and nobody waits for a place. One address has a few places; those of
+//! the node itself, where the kubelet asks from, nobody else can take.
+
+mod places;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,21 +14,18 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
+use self::places::Places;
 use super::health::Health;
 use super::metrics::{CONTENT_TYPE, Metrics};
 
-/// So many connections are served at a time; others wait to be accepted.
-const CONNECTIONS: usize = 64;
-
-/// So long a client may take to send the head of its request, and so long a connection may idle.
+/// So long a connection lasts at most, from its first byte to its last.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// So long a request that is being answered may hold up the end.
@@ -54,26 +54,26 @@ pub fn router(served: Served) -> Router {
 pub async fn serve(listener: TcpListener, served: Served, stop: impl Future<Output = ()>) {
     let service = TowerToHyperService::new(router(served));
     let mut http = auto::Builder::new(hyper_util::rt::TokioExecutor::new()).http1_only();
-    http.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    http.http1().keep_alive(false);
+    let places = Places::default();
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
-        let accepted = async {
-            let place = connections.clone().acquire_owned().await;
-            (listener.accept().await, place)
-        };
-        let (accepted, place) = tokio::select! {
-            accepted = accepted => accepted,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
+                let here = stream.local_addr().is_ok_and(|here| here.ip() == peer.ip());
+                let Some(place) = places.take(peer.ip(), here) else {
+                    continue;
+                };
                 let connection = http.serve_connection(TokioIo::new(stream), service.clone());
                 let connection = graceful.watch(connection.into_owned());
                 tokio::spawn(async move {
                     // What goes wrong here concerns one client, which sees it too.
-                    let _ = connection.await;
+                    let _ = timeout(PATIENCE, connection).await;
                     drop(place);
                 });
             }

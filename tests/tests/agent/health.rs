@@ -1,9 +1,9 @@
 //! Whether it is alive and ready, and what it says if not.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use observer_tests::lab::{Lab, Topology, kernel_tests};
+use observer_tests::lab::{Family, Lab, NetNs, Topology, addresses, kernel_tests};
 
 use super::{agent, shop};
 
@@ -20,24 +20,56 @@ fn an_agent_that_is_attached_and_has_its_objects_is_ready() {
 }
 
 #[test]
-fn clients_that_say_nothing_do_not_keep_others_out_for_long() {
+fn clients_that_do_not_speak_or_listen_do_not_keep_others_out_for_long() {
     let Some(shop) = shop() else { return };
     let agent = shop.agent().start(shop.lab.node()).expect("a ready agent");
-    let silent: Vec<TcpStream> = shop.lab.node().enter(|| {
-        let connect = |number| {
-            let mut stream = TcpStream::connect(agent.http()).expect("a connection");
-            if number % 2 == 0 {
-                stream.write_all(b"GET /met").expect("half a request");
-            }
-            stream
-        };
-        (0..200).map(connect).collect()
+    let greedy = "GET /metrics HTTP/1.1\r\nhost: agent\r\n\r\n".repeat(400);
+    for said in ["", "GET /met", &greedy] {
+        let clients: Vec<TcpStream> = shop.lab.node().enter(|| {
+            let connect = |_| {
+                let mut stream = TcpStream::connect(agent.http()).expect("a connection");
+                // There may be no place for it.
+                let _ = stream.write_all(said.as_bytes());
+                stream
+            };
+            (0..200).map(connect).collect()
+        });
+        // Those of one address have a few places for ten seconds, while the kubelet asks on.
+        agent
+            .await_answer("/livez", |status, _| status == 200)
+            .expect("an answer");
+        drop(clients);
+    }
+}
+
+#[test]
+fn what_a_pod_does_there_is_nothing_to_the_node() {
+    let Some(shop) = shop() else { return };
+    let everywhere = ["--metrics-listen", "0.0.0.0:9645"];
+    let agent = shop.agent().args(everywhere).spawn(shop.lab.node()).expect("an agent");
+    agent.await_log("observing 2 interfaces").expect("it runs");
+    let node = addresses::node(Family::V4);
+    let from = |netns: &NetNs| {
+        netns.enter(|| {
+            let mut stream = TcpStream::connect((node, 9645))?;
+            stream.write_all(b"GET /livez HTTP/1.1\r\nhost: agent\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).map(|_| answer)
+        })
+    };
+    let pod = shop.lab.pod("shop/cart").netns();
+    let mut silent: Vec<TcpStream> = pod.enter(|| {
+        let connect = |_| TcpStream::connect((node, 9645)).expect("a connection");
+        (0..600).map(connect).collect()
     });
-    // They are closed after ten seconds each 64, while the kubelet asks on.
-    agent
-        .await_answer("/livez", |status, _| status == 200)
-        .expect("an answer");
-    drop(silent);
+    // Its connection ends with the answer.
+    let answer = from(shop.lab.node()).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    // When the time of the first is over there has long been no place for the last.
+    let (first, last) = (0, silent.len() - 1);
+    assert!(matches!(silent[first].read(&mut [0]), Ok(0)));
+    silent[last].set_nonblocking(true).expect("a socket");
+    assert!(matches!(silent[last].read(&mut [0]), Ok(0)), "it waits");
 }
 
 #[test]
