@@ -13,8 +13,10 @@ pub struct Query {
     pub since: Option<Time>,
     /// First SYN not after.
     pub until: Option<Time>,
-    /// Decided not before.
+    /// Decided not before …
     pub decided_since: Option<Time>,
+    /// … or with a first SYN not before this.
+    pub or_first_since: Option<Time>,
     /// Records of attempts that are not decided, too.
     pub provisional: bool,
     /// How many.
@@ -39,7 +41,9 @@ impl Query {
     pub fn covers(&self, record: &Record) -> bool {
         self.since.is_none_or(|since| record.time >= since)
             && self.until.is_none_or(|until| record.time <= until)
-            && self.decided_since.is_none_or(|since| record.decided >= since)
+            && self.decided_since.is_none_or(|since| {
+                record.decided >= since || self.or_first_since.is_some_and(|first| record.time >= first)
+            })
             && (self.provisional || !is_provisional(record))
     }
 

@@ -102,7 +102,7 @@ fn sighting(owner: attempt::Owner, node: &Str) -> Result<Sighting, std::net::Add
 }
 
 /// The beginning where there is none: then nothing is concluded from it.
-fn at(time: Option<Timestamp>) -> Time {
+pub(super) fn at(time: Option<Timestamp>) -> Time {
     let time = time.unwrap_or_default();
     let seconds = u64::try_from(time.seconds).unwrap_or_default();
     let nanoseconds = u64::try_from(time.nanos).unwrap_or_default();

@@ -23,6 +23,15 @@ pub struct Ask {
     pub last: Option<u64>,
 }
 
+/// Where a stream that broke is taken up again: everything else was told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Resume {
+    /// At what was decided then, and later …
+    pub(super) decided: Time,
+    /// … and, where the past was being told, at what began then, and later.
+    pub(super) first: Option<Time>,
+}
+
 impl Ask {
     /// Whether anything of the past is wanted.
     #[must_use]
@@ -30,14 +39,15 @@ impl Ask {
         !self.follow || self.since.is_some() || self.last.is_some()
     }
 
-    /// The request. A stream that broke is taken up again where it was: at what was decided at `resume`.
-    pub(super) fn request(&self, resume: Option<Time>) -> GetFlowsRequest {
+    /// The request. A stream that broke is taken up again where it was.
+    pub(super) fn request(&self, resume: Option<Resume>) -> GetFlowsRequest {
         let filter = attempt::Filter {
             clauses: self.filter.clauses().iter().map(clause).collect(),
             // An owner's first word may be provisional, and what the destination saw waits for it.
             provisional: self.follow,
             asides: true,
-            decided_since: resume.map(timestamp),
+            decided_since: resume.map(|resume| timestamp(resume.decided)),
+            or_first_since: resume.and_then(|resume| resume.first).map(timestamp),
         };
         GetFlowsRequest {
             // What one node saw at a destination may be joined to another's: of twice as many enough are left. With a filter there

@@ -1,5 +1,9 @@
 //! One agent by its address.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use observer::remote::{Ask, Place, Said, Session};
 use observer_tests::agents::{Agents, Call};
 use observer_tests::lab::Tail;
 
@@ -28,6 +32,54 @@ fn one_agent_is_followed_and_waited_for_when_it_goes() {
     told(&tail, 3);
     let ended = tail.interrupt().expect("an end");
     assert_eq!((ended.code(), isns(&ended.records)), (0, vec![1, 2, 3]));
+}
+
+#[test]
+fn a_stream_that_breaks_while_it_tells_the_past_goes_on_there() {
+    const CALLS: u32 = 3_400;
+    let agents = Agents::start(["a"]).expect("agents");
+    let begin = now() - Duration::from_secs(120);
+    for isn in 0..CALLS {
+        let mut call = Call::new(isn, begin + Duration::from_millis(isn.into()));
+        // When an attempt was decided says nothing of how much of the past was told.
+        if isn % 2 == 1 {
+            call.took = Duration::from_secs(60);
+        }
+        agents.tell("a", &call.at_source());
+    }
+    let address = agents.address("a").to_string().parse().expect("an address");
+    let place = Place::Server { address, tls: None };
+    let ask = Ask {
+        follow: true,
+        since: Some(begin),
+        ..Ask::default()
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let told = runtime.block_on(async {
+        let (session, mut said) = Session::start(place, ask).await.expect("a session");
+        let read = async {
+            let mut told = BTreeSet::new();
+            let mut broken = false;
+            while told.len() < CALLS as usize {
+                let next = tokio::time::timeout(SOON, said.recv()).await;
+                let Ok(Some(next)) = next else { break };
+                if let Said::Record(record) = next {
+                    told.insert(record.isn);
+                    // Most of it waits in the agent: less fits between it and here.
+                    if !std::mem::replace(&mut broken, true) {
+                        agents.away("a");
+                        agents.back("a").expect("the same port");
+                    }
+                }
+            }
+            told
+        };
+        tokio::select! {
+            told = read => told,
+            ended = session.run(std::future::pending()) => panic!("{ended:?}"),
+        }
+    });
+    assert_eq!(told, (0..CALLS).collect());
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn provisional_records_are_bounded_too() {
 fn queries_choose_by_time_and_number() {
     // In order of decision, not of the first SYN.
     let ring = ring(&[(10, 11, FINAL), (8, 12, FINAL), (20, 21, FINAL)]);
-    let cases: [(&str, Query, &[&str]); 8] = [
+    let cases: [(&str, Query, &[&str]); 9] = [
         ("all", Query::default(), &["8", "10", "20"]),
         ("last", take(Take::Last(2)), &["10", "20"]),
         ("more than there are", take(Take::Last(usize::MAX)), &["8", "10", "20"]),
@@ -174,6 +174,15 @@ fn queries_choose_by_time_and_number() {
                 ..Query::default()
             },
             &["8", "20"],
+        ),
+        (
+            "decided since, or begun",
+            Query {
+                decided_since: Some(at(21)),
+                or_first_since: Some(at(10)),
+                ..Query::default()
+            },
+            &["10", "20"],
         ),
     ];
     for (label, query, expect) in cases {

@@ -45,6 +45,7 @@ impl Asked {
         let is_ours = ours.is_some();
         let ours = ours.unwrap_or_default();
         let decided_since = time("extensions.decided_since", ours.decided_since)?;
+        let or_first_since = time("extensions.or_first_since", ours.or_first_since)?;
         let from_now_on = follow && since.is_none() && decided_since.is_none();
         let number = usize::try_from(request.number).unwrap_or(usize::MAX);
         let take = match (number, request.first) {
@@ -60,6 +61,7 @@ impl Asked {
                 since,
                 until,
                 decided_since,
+                or_first_since,
                 provisional: ours.provisional,
                 take,
             },
