@@ -31,7 +31,7 @@ pub enum Take {
     All,
     /// At most so many, the earliest.
     First(usize),
-    /// At most so many, the latest.
+    /// The latest, at most so many that are decided; with them what is not decided, which is later than most.
     Last(usize),
 }
 
@@ -55,7 +55,20 @@ impl Query {
         match self.take {
             Take::All => {}
             Take::First(number) => records.truncate(number),
-            Take::Last(number) => drop(records.drain(..records.len().saturating_sub(number))),
+            Take::Last(0) => records.clear(),
+            Take::Last(number) => {
+                let decided = |record: &Arc<Record>| !is_provisional(record);
+                let mut surplus = records
+                    .iter()
+                    .filter(|record| decided(record))
+                    .count()
+                    .saturating_sub(number);
+                records.retain(|record| {
+                    let keep = surplus == 0;
+                    surplus -= usize::from(!keep && decided(record));
+                    keep
+                });
+            }
         }
         records
     }

@@ -141,6 +141,28 @@ fn provisional_records_are_bounded_too() {
 }
 
 #[test]
+fn what_is_not_decided_takes_no_place_of_the_last() {
+    let ring = ring(&[
+        (10, 11, PROVISIONAL),
+        (12, 13, FINAL),
+        (14, 15, PROVISIONAL),
+        (16, 17, FINAL),
+        (18, 19, PROVISIONAL),
+    ]);
+    for (number, expect) in [
+        (0, &[][..]),
+        (1, &["14?", "16", "18?"]),
+        (2, &["10?", "12", "14?", "16", "18?"]),
+    ] {
+        let provisional = Query {
+            provisional: true,
+            ..take(Take::Last(number))
+        };
+        assert_eq!(chosen(&ring, provisional), expect, "{number}");
+    }
+}
+
+#[test]
 fn queries_choose_by_time_and_number() {
     // In order of decision, not of the first SYN.
     let ring = ring(&[(10, 11, FINAL), (8, 12, FINAL), (20, 21, FINAL)]);
