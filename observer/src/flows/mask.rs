@@ -32,10 +32,19 @@ pub struct Mask {
     paths: Vec<String>,
 }
 
-/// A path that names no field.
+/// More paths are refused: each is looked at for each field of each flow.
+const MAX_PATHS: usize = 100;
+
+/// Why a mask is not applied.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("field_mask: a flow has no field `{0}`")]
-pub struct NoSuchField(String);
+pub enum BadMask {
+    /// A path that names no field.
+    #[error("field_mask: a flow has no field `{0}`")]
+    NoSuchField(String),
+    /// It costs too much.
+    #[error("field_mask: at most {MAX_PATHS} paths are taken: a path without parts stands for all of a field")]
+    TooMany,
+}
 
 /// Clears each field that the mask does not want.
 macro_rules! fields {
@@ -66,13 +75,16 @@ impl Mask {
     ///
     /// # Errors
     ///
-    /// A path whose first part is no field of the public message.
-    pub fn new(mask: Option<FieldMask>) -> Result<Self, NoSuchField> {
+    /// A path whose first part is no field of the public message, or more paths than a flow has.
+    pub fn new(mask: Option<FieldMask>) -> Result<Self, BadMask> {
         let paths = mask.map(|mask| mask.paths).unwrap_or_default();
+        if paths.len() > MAX_PATHS {
+            return Err(BadMask::TooMany);
+        }
         for path in &paths {
             let field = path.split('.').next().unwrap_or_default();
             if !FILLED.contains(&field) && !NEVER_FILLED.contains(&field) {
-                return Err(NoSuchField(path.clone()));
+                return Err(BadMask::NoSuchField(path.clone()));
             }
         }
         Ok(Self { paths })
@@ -129,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    fn mask(paths: &[&str]) -> Result<Mask, NoSuchField> {
+    fn mask(paths: &[&str]) -> Result<Mask, BadMask> {
         let paths = paths.iter().map(|path| (*path).to_owned()).collect();
         Mask::new(Some(FieldMask { paths }))
     }
@@ -177,5 +189,11 @@ mod tests {
     fn a_path_that_is_no_field_is_refused_by_name() {
         let error = mask(&["time", "sauce.pod_name"]).expect_err("no field");
         assert_eq!(error.to_string(), "field_mask: a flow has no field `sauce.pod_name`");
+    }
+
+    #[test]
+    fn paths_are_bounded() {
+        assert!(mask(&["l7"; MAX_PATHS]).is_ok());
+        assert_eq!(mask(&["l7"; MAX_PATHS + 1]), Err(BadMask::TooMany));
     }
 }

@@ -20,8 +20,8 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-pub use filter::{FlowFilters, Refused};
-pub use mask::{Mask, NoSuchField};
+pub use filter::{FlowFilters, MAX_VALUES, Refused};
+pub use mask::{BadMask, Mask};
 pub use query::{Query, Take};
 pub use ring::{Counters, Limits, Ring};
 pub use told::{flow, timestamp};

@@ -19,7 +19,7 @@ use crate::report::Record;
 const MAX_FILTERS: usize = 100;
 
 /// More values of all filters together are refused: each is compared with each attempt.
-const MAX_VALUES: usize = 1000;
+pub const MAX_VALUES: usize = 1000;
 
 /// Which flows a client asked for.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use prost_types::{Any, Timestamp};
 use tonic::Status;
 
 use crate::filter::{Clause, Filter};
-use crate::flows::{FlowFilters, Mask, Query, Refused, Take, extension};
+use crate::flows::{FlowFilters, MAX_VALUES, Mask, Query, Refused, Take, extension};
 use crate::remote::merge::is_half;
 use crate::report::Record;
 use crate::time::Time;
@@ -95,6 +95,12 @@ fn ours(extension: Any) -> Result<v1::Filter, Status> {
 }
 
 fn filter(clauses: Vec<v1::Clause>) -> Result<Filter, Status> {
+    // A clause without values is looked at too.
+    let values: usize = clauses.iter().map(|clause| clause.values.len().max(1)).sum();
+    if values > MAX_VALUES {
+        let text = format!("extensions: at most {MAX_VALUES} values of all clauses together are taken: ask for less");
+        return Err(invalid(text));
+    }
     let read = |clause: v1::Clause| Clause::read(&clause.flag, clause.not, clause.values.iter().map(String::as_str));
     let clauses: Result<Vec<_>, _> = clauses.into_iter().map(read).collect();
     let clauses = clauses.map_err(|error| invalid(format!("extensions: {error}")))?;

@@ -3,10 +3,12 @@
 use std::os::unix::fs::PermissionsExt;
 
 use hyper_util::rt::TokioIo;
+use observer_api::attempt::v1::{Clause, Filter};
 use observer_api::flow::{FlowFilter, LostEventSource};
 use observer_api::observer::get_flows_response::ResponseTypes;
 use observer_api::observer::observer_client::ObserverClient;
 use observer_api::observer::{GetFlowsRequest, ServerStatusRequest};
+use prost_types::FieldMask;
 use tokio::net::UnixStream;
 use tonic::Code;
 use tonic::transport::Endpoint;
@@ -119,7 +121,33 @@ async fn requests_are_bounded() {
         ],
         ..GetFlowsRequest::default()
     };
+    let ours = |clauses: usize, values: usize| {
+        let clause = Clause {
+            flag: "pod".into(),
+            not: false,
+            values: vec!["x".into(); values],
+        };
+        let filter = Filter {
+            clauses: vec![clause; clauses],
+            ..Filter::default()
+        };
+        GetFlowsRequest {
+            extensions: super::flows::ours(&filter),
+            ..GetFlowsRequest::default()
+        }
+    };
+    let masked = |paths: usize| GetFlowsRequest {
+        field_mask: Some(FieldMask {
+            paths: vec!["l7".into(); paths],
+        }),
+        ..GetFlowsRequest::default()
+    };
     let cases = [
+        (ours(1, 1000), None),
+        (ours(1, 1001), Some(Code::InvalidArgument)),
+        (ours(1001, 0), Some(Code::InvalidArgument)),
+        (masked(100), None),
+        (masked(30_000), Some(Code::InvalidArgument)),
         (with(1, 1000, 10), None),
         (with(1, 1001, 10), Some(Code::InvalidArgument)),
         (with(101, 1, 10), Some(Code::InvalidArgument)),

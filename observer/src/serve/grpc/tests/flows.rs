@@ -23,7 +23,7 @@ use crate::policy::Direction;
 use crate::report::Record;
 
 /// The types that a client of ours knows.
-fn ours(filter: &Filter) -> Option<Any> {
+pub(super) fn ours(filter: &Filter) -> Option<Any> {
     Some(Any {
         type_url: "type.googleapis.com/attempt.v1.Filter".into(),
         value: filter.encode_to_vec(),
