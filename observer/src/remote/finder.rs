@@ -31,6 +31,8 @@ pub(super) enum Found {
     Nodes(BTreeSet<Str>),
     /// The API server is not asked with success now; what was found before holds.
     Trouble(String),
+    /// It was, but is again.
+    Well,
 }
 
 /// Follows pods and nodes.
@@ -39,7 +41,7 @@ pub(super) struct Finder {
     nodes: Option<Events<PartialObjectMeta<Node>>>,
     agents: Table<AgentPod>,
     all: Table<Str>,
-    trouble: Option<String>,
+    trouble: Trouble,
 }
 
 type Events<K> = Pin<Box<dyn Stream<Item = watcher::Result<Event<K>>> + Send>>;
@@ -78,7 +80,7 @@ impl Finder {
             nodes: names.is_some().then(|| watch(nodes, config).default_backoff().boxed()),
             agents: Table::default(),
             all: Table::default(),
-            trouble: None,
+            trouble: Trouble::default(),
         };
         Ok((finder, agents, names))
     }
@@ -86,6 +88,9 @@ impl Finder {
     /// What is there now, whenever that changes.
     pub(super) async fn next(&mut self) -> Found {
         loop {
+            if self.trouble.is_over() {
+                return Found::Well;
+            }
             let nodes = async {
                 match &mut self.nodes {
                     Some(nodes) => nodes.next().await,
@@ -93,34 +98,68 @@ impl Finder {
                 }
             };
             // The watches never end.
-            let (heard, found) = tokio::select! {
+            let found = tokio::select! {
                 Some(event) = self.pods.next() => match event {
-                    Ok(event) => (true, self.agents.take(event, agent).then(|| Found::Pods(self.agents.values()))),
-                    Err(error) => (false, self.failed(&error)),
+                    Ok(event) => {
+                        self.trouble.heard(Watched::Pods, &event);
+                        self.agents.take(event, agent).then(|| Found::Pods(self.agents.values()))
+                    }
+                    Err(error) => self.trouble.failed(Watched::Pods, &error).map(Found::Trouble),
                 },
                 Some(event) = nodes => match event {
                     Ok(event) => {
+                        self.trouble.heard(Watched::Nodes, &event);
                         let name = |node: &PartialObjectMeta<Node>| Some(Str::from(node.name_any()));
-                        (true, self.all.take(event, name).then(|| Found::Nodes(self.all.values().into_iter().collect())))
+                        self.all.take(event, name).then(|| Found::Nodes(self.all.values().into_iter().collect()))
                     }
-                    Err(error) => (false, self.failed(&error)),
+                    Err(error) => self.trouble.failed(Watched::Nodes, &error).map(Found::Trouble),
                 },
             };
-            if heard {
-                self.trouble = None;
-            }
             if let Some(found) = found {
                 return found;
             }
         }
     }
+}
 
-    /// The same trouble is told once.
-    fn failed(&mut self, error: &watcher::Error) -> Option<Found> {
+/// What is followed.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Watched {
+    Pods,
+    Nodes,
+}
+
+/// What is not followed now, and why. The same trouble is told once, until it is over.
+#[derive(Debug, Default)]
+struct Trouble {
+    of: BTreeMap<Watched, String>,
+    told: bool,
+}
+
+impl Trouble {
+    /// A watch failed; gives what is to be told.
+    fn failed(&mut self, watched: Watched, error: &watcher::Error) -> Option<String> {
+        // That it was away for too long to go on: it lists anew by itself.
+        if matches!(error, watcher::Error::WatchError(status) if status.code == 410) {
+            return None;
+        }
         let text = reason(error);
-        let new = self.trouble.as_ref() != Some(&text);
-        self.trouble = Some(text.clone());
-        new.then_some(Found::Trouble(text))
+        let new = self.of.values().all(|known| *known != text);
+        self.of.insert(watched, text.clone());
+        self.told = true;
+        new.then_some(text)
+    }
+
+    /// A watch told something: it works, unless it only said that it would ask.
+    fn heard<K>(&mut self, watched: Watched, event: &Event<K>) {
+        if !matches!(event, Event::Init) {
+            self.of.remove(&watched);
+        }
+    }
+
+    /// Whether what was told is over; said once.
+    fn is_over(&mut self) -> bool {
+        self.of.is_empty() && std::mem::take(&mut self.told)
     }
 }
 
@@ -271,6 +310,34 @@ mod tests {
         assert_eq!(unready.unready.as_deref(), Some("it starts"));
         assert_eq!(agent(&pod(&json!({"containers": []}), &ready)), None);
         assert_eq!(agent(&pod(&bare, &json!({"phase": "Failed"}))), None);
+    }
+
+    #[test]
+    fn trouble_is_told_once_until_it_is_over() {
+        let status = |code| kube::core::Status::failure("no", "").with_code(code).boxed();
+        let broken = || watcher::Error::WatchFailed(kube::Error::Api(status(500)));
+        let mut trouble = Trouble::default();
+        assert!(!trouble.is_over(), "there was none");
+        assert!(trouble.failed(Watched::Pods, &broken()).is_some());
+        assert_eq!(trouble.failed(Watched::Nodes, &broken()), None, "the same");
+        trouble.heard(Watched::Pods, &Event::<Pod>::Init);
+        trouble.heard(Watched::Nodes, &Event::<Pod>::InitDone);
+        assert!(!trouble.is_over(), "pods are only asked for");
+        trouble.heard(Watched::Pods, &Event::<Pod>::InitDone);
+        assert!(trouble.is_over());
+        assert!(!trouble.is_over(), "it is said once");
+        assert!(trouble.failed(Watched::Pods, &broken()).is_some(), "new again");
+    }
+
+    #[test]
+    fn that_a_watch_begins_anew_is_no_trouble() {
+        let gone = kube::core::Status::failure("too old resource version", "Expired").with_code(410);
+        let mut trouble = Trouble::default();
+        assert_eq!(
+            trouble.failed(Watched::Pods, &watcher::Error::WatchError(gone.boxed())),
+            None
+        );
+        assert!(!trouble.is_over());
     }
 
     #[test]

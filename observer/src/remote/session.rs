@@ -292,6 +292,10 @@ impl Session {
                 let text = format!("agents that come and go are not seen now: {text}");
                 self.tell(report::Event::Warning, &text, Map::new()).await?;
             }
+            Found::Well => {
+                let text = "agents that come and go are seen again";
+                self.tell(report::Event::Warning, text, Map::new()).await?;
+            }
         }
         Ok(())
     }

@@ -46,6 +46,27 @@ fn an_attempt_that_two_nodes_saw_is_told_once_by_its_owner() {
 }
 
 #[test]
+fn that_the_api_server_does_not_tell_of_agents_is_said_until_it_does() {
+    let agents = Agents::start(["a"]).expect("agents");
+    let api = agents.cluster(&[]).expect("a cluster");
+    let tail = tail(&api, &[]);
+    states(&tail, &["a"], &[]);
+    let warns = |words: &str| {
+        tail.await_record(SOON, |record| {
+            record["event"] == "warning" && record["text"].as_str().is_some_and(|text| text.contains(words))
+        })
+        .expect("it is said");
+    };
+    api.fault("pods", Fault::Broken);
+    warns("agents that come and go are not seen now");
+    api.heal("pods");
+    agents.join(&api, "a").expect("its pod changes");
+    warns("agents that come and go are seen again");
+    let ended = tail.interrupt().expect("an end");
+    assert_eq!(ended.code(), 0, "{:?}", ended.errors);
+}
+
+#[test]
 fn streams_come_out_in_order_of_time() {
     let agents = Agents::start(["a", "b", "c"]).expect("agents");
     let api = agents.cluster(&[]).expect("a cluster");
