@@ -16,8 +16,8 @@ use tokio::sync::mpsc::error::TryRecvError;
 use crate::agent::{NodeCoverage, Output};
 use crate::filter::Filter;
 use crate::objects::Str;
-use crate::remote::Said;
 use crate::remote::merge::Counts;
+use crate::remote::{Lost, Said};
 use crate::report::{Event, Format, Look, Record, RecordType, Renderer, Status, Summary, clean};
 use crate::time::Time;
 
@@ -183,7 +183,7 @@ impl Shower {
                 self.coverage_elsewhere(&status, to)?;
             }
             Said::Status(status) => self.status(&status, to)?,
-            Said::Lost { node, count } => self.lost(&node, count, to)?,
+            Said::Lost { node, lost } => self.lost(&node, lost, to)?,
             Said::Counts(counts) => {
                 self.summary.set_counters(named(counts));
                 self.sums_up = true;
@@ -200,7 +200,7 @@ impl Shower {
             }
             Output::Coverage(coverage) => self.coverage(&coverage, to)?,
             Output::Warning(text) => self.tell(to, Event::Warning, &text, Map::new())?,
-            Output::Lost(count) => self.lost(&self.node.clone(), count, to)?,
+            Output::Lost(count) => self.lost(&self.node.clone(), Lost::Events(Some(count)), to)?,
             Output::Shortfall(counters) => self.shortfall(counters, to)?,
             // For metrics and health.
             Output::Figures(_) => {}
@@ -227,10 +227,20 @@ impl Shower {
         Ok(())
     }
 
-    fn lost(&mut self, node: &Str, count: u64, to: &mut impl Write) -> io::Result<()> {
+    fn lost(&mut self, node: &Str, lost: Lost, to: &mut impl Write) -> io::Result<()> {
+        const LESS_SURE: &str = "what is said of attempts at this time is less sure";
+        let (count, at, text) = match lost {
+            Lost::Events(Some(count)) => (Some(count), "agent", format!("{count} events were lost: {LESS_SURE}")),
+            Lost::Events(None) => (None, "agent", format!("some events were lost: {LESS_SURE}")),
+            Lost::Messages(count) => {
+                let text = format!(
+                    "{count} messages were not read in time and are left out: ask for less with a filter, or let the output be read faster"
+                );
+                (Some(count), "client", text)
+            }
+        };
         self.summary.add_lost(count);
-        let text = format!("{count} events were lost: what is said of attempts at this time is less sure");
-        let fields = fields(json!({ "count": count }));
+        let fields = fields(json!({ "count": count, "at": at }));
         self.status(&Status::new(now(), node, Event::Lost, text, fields), to)
     }
 

@@ -25,6 +25,7 @@ mod tls;
 pub use address::{Address, BadAddress};
 pub use error::{Error, Refusal};
 pub use finder::{AGENT_LABELS, AGENT_NAMESPACE};
+pub use reply::Lost;
 pub use request::Ask;
 pub use session::{Place, Said, Session};
 pub use tls::{BadTls, Tls};

@@ -2,6 +2,7 @@
 
 use observer_api::attempt::v1::aside::Said as Aside;
 use observer_api::attempt::v1::{self as attempt};
+use observer_api::flow::LostEventSource;
 use observer_api::observer::GetFlowsResponse;
 use observer_api::observer::get_flows_response::ResponseTypes;
 use observer_api::relay::NodeState;
@@ -21,12 +22,21 @@ pub(super) enum Reply {
     Input(Input),
     /// About the agent itself.
     Status(Box<Status>),
-    /// Events were lost: so many are not told.
-    Lost(u64),
+    /// Something is not told.
+    Lost(Lost),
     /// Something that this version cannot read: why.
     Unreadable(String),
     /// Nothing that matters here.
     Nothing,
+}
+
+/// What was lost of what an agent had to tell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lost {
+    /// Events, between the kernel and the agent: how many, where the agent may tell that.
+    Events(Option<u64>),
+    /// So many messages, between the agent and here: they were not read in time.
+    Messages(u64),
 }
 
 /// Of an attempt only the record: what else there is says the same.
@@ -48,7 +58,12 @@ pub(super) fn read(response: GetFlowsResponse, node: &Str) -> Result<Reply, Refu
             Ok(read_extension(&extension, response.time, node)?
                 .unwrap_or_else(|error| Reply::Unreadable(error.to_string())))
         }
-        Some(ResponseTypes::LostEvents(lost)) => Ok(Reply::Lost(lost.num_events_lost)),
+        Some(ResponseTypes::LostEvents(lost)) => Ok(Reply::Lost(match (lost.source(), lost.num_events_lost) {
+            (LostEventSource::HubbleRingBuffer, count) => Lost::Messages(count),
+            // There was at least something.
+            (_, 0) => Lost::Events(None),
+            (_, count) => Lost::Events(Some(count)),
+        })),
         Some(ResponseTypes::NodeStatus(status)) if status.state_change() == NodeState::NodeGone => {
             Err(Refusal::Stopped)
         }
@@ -107,4 +122,34 @@ pub(super) fn at(time: Option<Timestamp>) -> Time {
     let seconds = u64::try_from(time.seconds).unwrap_or_default();
     let nanoseconds = u64::try_from(time.nanos).unwrap_or_default();
     Time(seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use observer_api::flow::LostEvent;
+
+    use super::*;
+
+    #[test]
+    fn what_was_lost_and_where() {
+        let lost = |source: LostEventSource, count| {
+            let lost = LostEvent {
+                source: source as i32,
+                num_events_lost: count,
+                ..LostEvent::default()
+            };
+            let response = GetFlowsResponse {
+                response_types: Some(ResponseTypes::LostEvents(lost)),
+                ..GetFlowsResponse::default()
+            };
+            match read(response, &"a".into()) {
+                Ok(Reply::Lost(lost)) => lost,
+                other => panic!("{other:?}"),
+            }
+        };
+        let (kernel, reader) = (LostEventSource::PerfEventRingBuffer, LostEventSource::HubbleRingBuffer);
+        assert_eq!(lost(kernel, 7), Lost::Events(Some(7)));
+        assert_eq!(lost(kernel, 0), Lost::Events(None), "the agent may not say how many");
+        assert_eq!(lost(reader, 7), Lost::Messages(7));
+    }
 }

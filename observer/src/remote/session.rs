@@ -24,7 +24,7 @@ use super::error::Error;
 use super::finder::{self, AGENT_NAMESPACE, Finder, Found};
 use super::last::Last;
 use super::merge::{Config, Counts, Input, Merger};
-use super::reply::Reply;
+use super::reply::{Lost, Reply};
 use super::request::Ask;
 use super::roster::{AgentPod, Reached, Roster};
 use super::stream::{Event, Stream};
@@ -71,12 +71,12 @@ pub enum Said {
     Record(Box<Record>),
     /// Something about an agent, or about all this: then its node is empty.
     Status(Status),
-    /// An agent lost events.
+    /// Something of what an agent had to tell was lost.
     Lost {
         /// Its node.
         node: Str,
-        /// How many.
-        count: u64,
+        /// Where, and how many.
+        lost: Lost,
     },
     /// What did not simply pass; the last word.
     Counts(Counts),
@@ -375,7 +375,7 @@ impl Session {
             }
             Event::Reply(Reply::Input(input)) => self.merger.input(input, now),
             Event::Reply(Reply::Status(status)) => self.say(Said::Status(*status)).await?,
-            Event::Reply(Reply::Lost(count)) => self.say(Said::Lost { node, count }).await?,
+            Event::Reply(Reply::Lost(lost)) => self.say(Said::Lost { node, lost }).await?,
             Event::Reply(Reply::Unreadable(why)) => {
                 let text = format!("an attempt is left out that this version cannot read: {why}");
                 self.tell_of(&node, report::Event::Warning, &text, Map::new()).await?;

@@ -16,6 +16,8 @@ pub struct Summary {
     causes: BTreeMap<Cause, u64>,
     revisions: u64,
     lost: u64,
+    /// More was lost, and nobody knows how much.
+    lost_more: bool,
     counters: BTreeMap<&'static str, u64>,
 }
 
@@ -32,9 +34,10 @@ impl Summary {
         }
     }
 
-    /// Counts events or handshakes that were lost.
-    pub fn add_lost(&mut self, count: u64) {
-        self.lost += count;
+    /// Counts events or messages that were lost; `None`: it is not known how many.
+    pub fn add_lost(&mut self, count: Option<u64>) {
+        self.lost += count.unwrap_or_default();
+        self.lost_more |= count.is_none();
     }
 
     /// What the kernel side and the tracker have counted by now.
@@ -85,6 +88,7 @@ impl Summary {
             .iter()
             .map(|(name, count)| ((*name).into(), (*count).into()))
             .collect();
+        let lost_more = self.lost_more.then(|| ("lost_more".to_owned(), true.into()));
         [
             ("attempts".to_owned(), self.attempts().into()),
             ("outcomes".to_owned(), outcomes.into()),
@@ -94,6 +98,7 @@ impl Summary {
             ("counters".to_owned(), counters.into()),
         ]
         .into_iter()
+        .chain(lost_more)
         .collect()
     }
 }
@@ -116,9 +121,11 @@ impl fmt::Display for Summary {
         if let Some(left_out) = self.left_out() {
             write!(f, "\nalso counted: {left_out}")?;
         }
-        match self.lost {
-            0 => f.write_str("\nno events lost"),
-            lost => write!(f, "\n{lost} events lost: what is said above is not all"),
+        match (self.lost, self.lost_more) {
+            (0, false) => f.write_str("\nno events lost"),
+            (0, true) => f.write_str("\nsome events lost: what is said above is not all"),
+            (lost, false) => write!(f, "\n{lost} events lost: what is said above is not all"),
+            (lost, true) => write!(f, "\nmore than {lost} events lost: what is said above is not all"),
         }
     }
 }

@@ -220,7 +220,7 @@ fn the_summary_counts_finals() {
     summary.add(&record(
         &Build::new().connected().with(|all| all.attempt.stage = Stage::Revision),
     ));
-    summary.add_lost(7);
+    summary.add_lost(Some(7));
     assert_eq!(summary.attempts(), builds().len() as u64);
     insta::assert_snapshot!(summary.to_string());
     insta::assert_json_snapshot!(summary.fields());
