@@ -23,7 +23,7 @@ mod tests;
 pub use filter::{FlowFilters, MAX_VALUES, Refused};
 pub use mask::{BadMask, Mask};
 pub use query::{Query, Take};
-pub use ring::{Counters, Limits, Ring};
+pub use ring::{Counters, Limits, Place, Placed, Ring};
 pub use told::{flow, timestamp};
 
 use std::collections::BTreeSet;

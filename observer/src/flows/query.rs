@@ -1,7 +1,5 @@
 //! What a client wants of the recent past, as `hubble observe` asks for it: from when to when, the first or the last so many.
 
-use std::sync::Arc;
-
 use super::is_provisional;
 use crate::report::Record;
 use crate::time::Time;
@@ -49,15 +47,15 @@ impl Query {
 
     /// What is wanted of `records`, by the time of the first SYN. Records of one attempt keep the order of their decision.
     #[must_use]
-    pub fn choose(&self, mut records: Vec<Arc<Record>>, wanted: impl Fn(&Record) -> bool) -> Vec<Arc<Record>> {
-        records.retain(|record| self.covers(record) && wanted(record));
-        records.sort_by_key(|record| (record.time, record.decided));
+    pub fn choose<R: AsRef<Record>>(&self, mut records: Vec<R>, wanted: impl Fn(&Record) -> bool) -> Vec<R> {
+        records.retain(|record| self.covers(record.as_ref()) && wanted(record.as_ref()));
+        records.sort_by_key(|record| (record.as_ref().time, record.as_ref().decided));
         match self.take {
             Take::All => {}
             Take::First(number) => records.truncate(number),
             Take::Last(0) => records.clear(),
             Take::Last(number) => {
-                let decided = |record: &Arc<Record>| !is_provisional(record);
+                let decided = |record: &R| !is_provisional(record.as_ref());
                 let mut surplus = records
                     .iter()
                     .filter(|record| decided(record))

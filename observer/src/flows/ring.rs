@@ -69,6 +69,30 @@ struct Held {
     bytes: usize,
 }
 
+/// Where a record is found again: a reader that keeps places keeps no record.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// Of the decided ones, the so-manieth that came in.
+    Decided(u64),
+    /// Of the others, that of the attempt with this id: until it is decided.
+    Unfinished(Box<str>),
+}
+
+/// A record and its place.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// Where it is.
+    pub place: Place,
+    /// What is there.
+    pub record: Arc<Record>,
+}
+
+impl AsRef<Record> for Placed {
+    fn as_ref(&self) -> &Record {
+        &self.record
+    }
+}
+
 /// How often all unfinished attempts are looked at: their final records come by themselves, so this matters for few.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
@@ -144,6 +168,34 @@ impl Ring {
     pub fn records(&self) -> Vec<Arc<Record>> {
         let all = self.decided.iter().chain(self.unfinished.values());
         all.map(|held| held.record.clone()).collect()
+    }
+
+    /// The same, with the place of each.
+    #[must_use]
+    pub fn placed(&self) -> Vec<Placed> {
+        let decided = (self.left()..).map(Place::Decided);
+        let unfinished = self.unfinished.keys().map(|id| Place::Unfinished(id.as_str().into()));
+        let places = decided.take(self.decided.len()).chain(unfinished);
+        let placed = places.zip(self.records());
+        placed.map(|(place, record)| Placed { place, record }).collect()
+    }
+
+    /// The record at a place, while it is held.
+    #[must_use]
+    pub fn at(&self, place: &Place) -> Option<Arc<Record>> {
+        let held = match place {
+            Place::Decided(number) => {
+                let index = usize::try_from(number.checked_sub(self.left())?).ok()?;
+                self.decided.get(index)
+            }
+            Place::Unfinished(id) => self.unfinished.get(&**id),
+        };
+        held.map(|held| held.record.clone())
+    }
+
+    /// The number of the oldest decided record: of those that came in, so many left.
+    fn left(&self) -> u64 {
+        self.counters.crowded_out + self.counters.aged_out
     }
 
     /// Final records and revisions that are held.

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use super::said::said;
 use crate::agent::Output;
-use crate::flows::{Counters, Limits, Ring, namespaces, touches};
+use crate::flows::{Counters, Limits, Place, Placed, Ring, namespaces, touches};
 use crate::objects::Str;
 use crate::report::{Record, Status};
 use crate::time::Time;
@@ -92,7 +92,7 @@ pub struct Reader {
 #[derive(Debug)]
 pub struct Past {
     /// What the ring holds.
-    pub records: Vec<Arc<Record>>,
+    pub records: Vec<Placed>,
     /// What is observed.
     pub coverage: Option<Arc<Status>>,
 }
@@ -181,7 +181,7 @@ impl Hub {
         let mut recent = self.recent();
         recent.ring.expire(now());
         let past = Past {
-            records: recent.ring.records(),
+            records: recent.ring.placed(),
             coverage: recent.coverage.clone(),
         };
         let live = self.shared.live.subscribe();
@@ -190,6 +190,17 @@ impl Hub {
             lagged: self.shared.lagged.clone(),
         };
         (past, reader)
+    }
+
+    /// A record of the past, if the ring still holds it.
+    #[must_use]
+    pub fn again(&self, place: &Place) -> Option<Arc<Record>> {
+        self.recent().ring.at(place)
+    }
+
+    /// Counts what a reader of the past came too late for.
+    pub fn lose(&self, messages: u64) {
+        self.shared.lagged.fetch_add(messages, Ordering::Relaxed);
     }
 
     /// Ready when the agent stops.
@@ -312,7 +323,7 @@ mod tests {
             panic!("a record comes")
         };
         assert_eq!(past.records.len(), 1);
-        assert_ne!(past.records[0].id, live.id);
+        assert_ne!(past.records[0].record.id, live.id);
         assert_eq!(hub.fill().counters.seen, 2);
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::attempt::Stage;
 use crate::diagnosis::diagnose;
 use crate::diagnosis::tests::build::{Build, FIRST};
-use crate::flows::{Counters, Limits, Query, Ring, Take};
+use crate::flows::{Counters, Limits, Placed, Query, Ring, Take};
 use crate::policy::Direction;
 use crate::report::Record;
 use crate::time::Time;
@@ -126,6 +126,30 @@ fn a_provisional_record_is_held_until_its_attempt_is_decided() {
     ring.push(record(0, 9, REVISION));
     assert_eq!(chosen(&ring, provisional), ["0", "0!", "5?"]);
     assert_eq!(ring.counters().seen, 2);
+}
+
+#[test]
+fn a_place_finds_its_record_as_long_as_it_is_held() {
+    let mut ring = ring(&[
+        (0, 1, FINAL),
+        (2, 3, FINAL),
+        (4, 5, FINAL),
+        (6, 7, FINAL),
+        (8, 9, PROVISIONAL),
+    ]);
+    let placed = ring.placed();
+    let found = |ring: &Ring| -> Vec<bool> {
+        let same = |placed: &Placed| {
+            ring.at(&placed.place)
+                .is_some_and(|found| Arc::ptr_eq(&found, &placed.record))
+        };
+        placed.iter().map(same).collect()
+    };
+    assert_eq!(found(&ring), [true; 4]);
+    ring.push(record(8, 10, FINAL));
+    assert_eq!(found(&ring), [false, true, true, false]);
+    ring.expire(at(66));
+    assert_eq!(found(&ring), [false, false, true, false]);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The answer to GetFlows: the past, then what comes, one message at a time and only when the client takes it.
+//!
+//! Of the past it keeps where it is, not what it is: a client that pauses there holds no record, and loses what the ring gives up.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 use std::vec;
 
@@ -14,7 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tonic::Status;
 
 use super::asked::Asked;
-use crate::flows::{self, Query, Take, extension};
+use crate::flows::{self, Place, Placed, Query, Take, extension};
 use crate::objects::Str;
 use crate::report::Record;
 use crate::serve::hub::{Hub, Message, Next, Past, Reader, now};
@@ -25,11 +26,12 @@ const JOINED_WITHIN: Duration = Duration::from_secs(30);
 
 /// A client's stream.
 struct Told {
+    hub: Hub,
     node: Str,
     asked: Asked,
     /// To be told before anything else.
     first: VecDeque<Result<GetFlowsResponse, Status>>,
-    past: vec::IntoIter<Arc<Record>>,
+    past: vec::IntoIter<Place>,
     /// What comes; `None` where it is not asked for, and after the end.
     live: Option<Reader>,
     /// The past was not told to its end.
@@ -56,7 +58,9 @@ pub(super) fn tell(
         );
     }
     let past = asked.query.choose(records, |record| asked.wants(record));
+    let past: Vec<Place> = past.into_iter().map(|placed| placed.place).collect();
     let told = Told {
+        hub: hub.clone(),
         node,
         first,
         past: past.into_iter(),
@@ -70,7 +74,7 @@ pub(super) fn tell(
 
 /// The owners that the filters leave out of the past. Where none of it is asked for, what comes may still belong to those of the last
 /// moments.
-fn owners(asked: &Asked, records: &[Arc<Record>]) -> Vec<Flow> {
+fn owners(asked: &Asked, records: &[Placed]) -> Vec<Flow> {
     let mut query = Query {
         provisional: true,
         ..asked.query
@@ -80,8 +84,9 @@ fn owners(asked: &Asked, records: &[Arc<Record>]) -> Vec<Flow> {
     }
     let left_out = records
         .iter()
+        .map(|placed| &*placed.record)
         .filter(|record| query.covers(record) && !asked.wants(record));
-    left_out.filter_map(|record| extension::owner(record)).collect()
+    left_out.filter_map(extension::owner).collect()
 }
 
 impl Told {
@@ -89,8 +94,8 @@ impl Told {
         if let Some(first) = self.first.pop_front() {
             return Some(first);
         }
-        if let Some(record) = self.past.next() {
-            return Some(Ok(self.record(&record)));
+        if let Some(past) = self.past() {
+            return Some(Ok(past));
         }
         if std::mem::take(&mut self.in_the_past) && self.asked.asides {
             return Some(Ok(response(&self.node, now(), extension::caught_up())));
@@ -101,6 +106,25 @@ impl Told {
                 return Some(told);
             }
         }
+    }
+
+    /// The next of the past; what the ring gave up meanwhile is counted before it.
+    fn past(&mut self) -> Option<GetFlowsResponse> {
+        let mut lost = 0;
+        let mut found = None;
+        while found.is_none() {
+            let Some(place) = self.past.next() else { break };
+            found = self.hub.again(&place).filter(|record| self.asked.wants(record));
+            // What was not decided then is not lost: when it is, that comes.
+            lost += u64::from(found.is_none() && matches!(place, Place::Decided(_)));
+        }
+        let told = found.map(|record| self.record(&record));
+        if lost == 0 {
+            return told;
+        }
+        self.hub.lose(lost);
+        self.first.extend(told.map(Ok));
+        Some(self.lost(LostEventSource::HubbleRingBuffer, lost))
     }
 
     /// What is told of something new; `None`: nothing.

@@ -49,6 +49,36 @@ async fn a_client_that_does_not_read_loses_and_is_told_how_much() {
 }
 
 #[tokio::test]
+async fn a_client_that_pauses_in_the_past_holds_none_of_it() {
+    const HELD: u64 = 100;
+    let served = Served::start();
+    let endpoint = Endpoint::from_shared(format!("http://{}", served.address)).expect("an address");
+    // So much may be sent before it reads: less than all.
+    let endpoint = endpoint.initial_stream_window_size(65_535);
+    let mut client = ObserverClient::new(soon(endpoint.connect()).await.expect("it listens"));
+    let publish_all = || (0..HELD).for_each(|_| drop(served.publish(Build::new().connected())));
+    publish_all();
+    let mut answers = Answers::ask(&mut client, GetFlowsRequest::default())
+        .await
+        .expect("answers");
+    publish_all();
+    let (mut got, mut lost) = (0, 0);
+    while let Some(next) = answers.next().await.expect("it ends well") {
+        match next {
+            ResponseTypes::Flow(_) => got += 1,
+            ResponseTypes::LostEvents(event) => {
+                assert_eq!(event.source(), LostEventSource::HubbleRingBuffer);
+                lost += event.num_events_lost;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(lost > 0, "{got} came");
+    assert_eq!((got + lost, served.hub.lagged()), (HELD, lost));
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn streams_are_bounded_and_a_closed_one_makes_room() {
     let served = Served::start();
     let mut open = Vec::new();
