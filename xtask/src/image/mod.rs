@@ -110,6 +110,10 @@ fn megabytes(bytes: usize) -> String {
 pub(crate) fn build(package: &str) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
     let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned()];
+    // Of the observer's 20 MB they save one.
+    if shell::output("getconf", &["GNU_LIBC_VERSION"]).is_some_and(|version| packs_relocations(&version)) {
+        flags.push("-Clink-arg=-Wl,-z,pack-relative-relocs".to_owned());
+    }
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
     for (place, name) in [
@@ -122,4 +126,34 @@ pub(crate) fn build(package: &str) -> Result<PathBuf> {
     let mut command = shell::cargo(["build", "--profile", "image", "--package", package, "--target", &target]);
     shell::run(command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")))?;
     Ok(shell::target().join(target).join("image").join(package))
+}
+
+/// Whether a static program of this C library (`glibc 2.36`) applies packed relocations at its start: since that version. Those of
+/// older ones would crash.
+fn packs_relocations(version: &str) -> bool {
+    let number = |text: &str| text.parse::<u32>().ok();
+    let numbers = version
+        .trim()
+        .strip_prefix("glibc ")
+        .and_then(|version| version.split_once('.'));
+    numbers.and_then(|(major, minor)| number(major).zip(number(minor))) >= Some((2, 36))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relocations_are_packed_where_the_c_library_can_read_them() {
+        for (version, expect) in [
+            ("glibc 2.36\n", true),
+            ("glibc 2.41", true),
+            ("glibc 3.0", true),
+            ("glibc 2.35", false),
+            ("musl 1.2", false),
+            ("", false),
+        ] {
+            assert_eq!(packs_relocations(version), expect, "{version}");
+        }
+    }
 }
