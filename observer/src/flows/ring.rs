@@ -14,7 +14,7 @@ use crate::time::Time;
 pub struct Limits {
     /// Final records and revisions; provisional records of as many attempts again.
     pub attempts: usize,
-    /// Bytes of JSON of all of them together. In memory a record takes about as much: what there is to say of an attempt has no bound.
+    /// Bytes of JSON of all of them together. In memory they take half as much again: what there is to say of an attempt has no bound.
     pub bytes: usize,
     /// Since they were decided.
     pub age: Duration,

@@ -124,9 +124,7 @@ impl Attached {
     fn shared(&self) -> bool {
         !self.from_pod.foreign.is_empty() || !self.to_pod.foreign.is_empty()
     }
-}
 
-impl Attached {
     /// For people: the sides on which absence proves nothing.
     fn blind(&self) -> impl Iterator<Item = String> {
         let sides = [(&self.from_pod, "from the pod"), (&self.to_pod, "to the pod")];
